@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The pmem request: decode and answer. The only file that knows how a flush
+ * looks; what it does is flush.c's.
+ */
+#include "mem.h"
+#include "request.h"
+
+#ifdef __KERNEL__
+#include <linux/minmax.h>
+#include <linux/string.h>
+#include <asm/byteorder.h>
+#endif
+
+#include <linux/virtio_pmem.h>
+
+/**
+ * struct vpmem_parse - A request while its buffers are walked.
+ * @req: what is known
+ * @type: request type, as far as it was read
+ * @type_len: bytes of it
+ * @status_len: bytes of room for the status
+ * @is_bad: cannot be a flush
+ * @is_unwritable: its status cannot be trusted to have a place
+ */
+struct vpmem_parse {
+	struct vpmem_req *req;
+	u8 type[4];
+	u32 type_len;
+	u32 status_len;
+	bool is_bad;
+	bool is_unwritable;
+};
+
+static void vpmem_parse_writable(struct vpmem_parse *parse,
+				 const struct vpmem_seg *seg, bool is_mapped)
+{
+	u32 i;
+
+	if (!is_mapped) {
+		parse->is_unwritable = true;
+		return;
+	}
+	for (i = 0; i < seg->len && parse->status_len < 4; i++)
+		parse->req->status_gpa[parse->status_len++] = seg->gpa + i;
+}
+
+static void vpmem_parse_readable(struct vpmem_parse *parse,
+				 const struct vpmem_mem *mem,
+				 const struct vpmem_seg *seg, bool is_mapped)
+{
+	u32 len = min(seg->len, 4 - parse->type_len);
+
+	/* RING-3: what the device reads comes before what it writes. */
+	if (parse->status_len || !is_mapped ||
+	    vpmem_mem_read(mem, seg->gpa, parse->type + parse->type_len, len)) {
+		parse->is_bad = true;
+		return;
+	}
+	parse->type_len += len;
+}
+
+static enum vpmem_verdict vpmem_parse_verdict(const struct vpmem_parse *parse)
+{
+	__le32 type;
+
+	if (parse->is_unwritable || parse->status_len < 4)
+		return VPMEM_VERDICT_NO_STATUS;
+	if (parse->is_bad || parse->type_len < 4)
+		return VPMEM_VERDICT_BAD;
+	memcpy(&type, parse->type, sizeof(type));
+	if (le32_to_cpu(type) != VIRTIO_PMEM_REQ_TYPE_FLUSH)
+		return VPMEM_VERDICT_BAD;
+	return VPMEM_VERDICT_FLUSH;
+}
+
+/**
+ * vpmem_req_decode() - Read a request.
+ * @chain: cursor at the start of its chain
+ * @req: filled in
+ *
+ * Request and status are streams of bytes (RING-2): either may be split over
+ * buffers or be followed by more bytes, which are ignored. The chain is walked
+ * to its end, so that a broken one is found before anything counts.
+ *
+ * Context: process, the owner's mm in use.
+ * Return: 0; a negative errno if the ring cannot be trusted.
+ */
+int vpmem_req_decode(struct vpmem_chain *chain, struct vpmem_req *req)
+{
+	struct vpmem_parse parse = { .req = req };
+	struct vpmem_seg seg;
+	int ret;
+
+	while ((ret = vpmem_chain_next(chain, &seg)) > 0) {
+		bool is_mapped = vpmem_mem_covers(chain->mem, seg.gpa, seg.len);
+
+		if (seg.is_write)
+			vpmem_parse_writable(&parse, &seg, is_mapped);
+		else
+			vpmem_parse_readable(&parse, chain->mem, &seg,
+					     is_mapped);
+	}
+	if (ret)
+		return ret;
+	req->head = chain->head;
+	req->verdict = vpmem_parse_verdict(&parse);
+	return 0;
+}
+
+/**
+ * vpmem_req_answer() - Write a request's status (PMEM-D4).
+ * @mem: guest memory
+ * @req: request whose verdict is not VPMEM_VERDICT_NO_STATUS
+ * @is_ok: the flush was done
+ *
+ * Context: process, the owner's mm in use.
+ * Return: 0 or -EFAULT.
+ */
+int vpmem_req_answer(const struct vpmem_mem *mem, const struct vpmem_req *req,
+		     bool is_ok)
+{
+	__le32 status = cpu_to_le32(is_ok ? 0 : -1);
+	const u64 *gpa = req->status_gpa;
+	u32 i;
+	int err;
+
+	if (gpa[1] - gpa[0] == 1 && gpa[2] - gpa[0] == 2 &&
+	    gpa[3] - gpa[0] == 3)
+		return vpmem_mem_write(mem, gpa[0], &status, sizeof(status));
+	for (i = 0; i < sizeof(status); i++) {
+		err = vpmem_mem_write(mem, gpa[i], (u8 *)&status + i, 1);
+		if (err)
+			return err;
+	}
+	return 0;
+}
