@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Threads besides the main one. */
+#include "thread.h"
+
+#include "landlock.h"
+
+#include <errno.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <sys/capability.h>
+
+/**
+ * struct start - What a new thread is told, on the stack of its creator.
+ * @fn: what it runs
+ * @arg: handed to @fn
+ * @is_ready: posted when it has given up its rights, or could not
+ * @err: why not, or 0
+ */
+struct start {
+	void *(*fn)(void *arg);
+	void *arg;
+	sem_t is_ready;
+	int err;
+};
+
+/* Giving up rights one has is always allowed. */
+static int drop_capabilities(void)
+{
+	cap_t none = cap_init();
+	int err = 0;
+
+	if (!none)
+		return -errno;
+	if (cap_set_proc(none))
+		err = -errno;
+	cap_free(none);
+	return err;
+}
+
+static int give_up_rights(void)
+{
+	int err = landlock_enter();
+
+	return err && err != -EOPNOTSUPP ? err : drop_capabilities();
+}
+
+static void *start_thread(void *opaque)
+{
+	struct start *start = opaque;
+	void *(*fn)(void *arg) = start->fn;
+	void *arg = start->arg;
+	int err = give_up_rights();
+
+	start->err = err;
+	/* ORDER: last, @start is gone when its creator goes on. */
+	sem_post(&start->is_ready);
+	return err ? NULL : fn(arg);
+}
+
+/*
+ * The creator may be about to enter the sandbox, whose filter then holds for
+ * this thread too and does not allow what it does until it is ready.
+ */
+static int wait_ready(struct start *start, pthread_t thread)
+{
+	while (sem_wait(&start->is_ready))
+		;
+	if (start->err)
+		pthread_join(thread, NULL);
+	return start->err;
+}
+
+int thread_create(pthread_t *thread, int signal, void *(*fn)(void *arg),
+		  void *arg)
+{
+	struct start start = { .fn = fn, .arg = arg };
+	sigset_t blocked, old;
+	int err;
+
+	sem_init(&start.is_ready, 0, 0);
+	sigfillset(&blocked);
+	if (signal)
+		sigdelset(&blocked, signal);
+	pthread_sigmask(SIG_SETMASK, &blocked, &old);
+	err = -pthread_create(thread, NULL, start_thread, &start);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (!err)
+		err = wait_ready(&start, *thread);
+	sem_destroy(&start.is_ready);
+	return err;
+}
