@@ -1,0 +1,293 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=dash
+# The part of the benchmark that runs in L1.
+#
+# usage: bench-l1 sync PEER MEDIA COUNT RUNS	cost of a guest's sync
+#	 bench-l1 host MEDIA COUNT RUNS		of the host's own
+#	 bench-l1 boot FORMAT DEVICES RUNS	VMM start to the guest's init
+#
+# PEER		inline, worker, user: vpmem-vmm; floor: vpmem-vmm, with a region of RAM
+#		for which the guest sends no requests; qemu; firecracker
+# MEDIA		which devices: ram (a file on tmpfs, one on ext4 on a RAM disk),
+#		disk (a file on ext4 on /dev/vda)
+#
+# The first run of each guest counts, with tracing, the others measure. Prints
+#
+#	sync PEER RUN MEDIUM LOAD COUNT MEAN MIN MEDIAN P99 MAX
+#	count PEER MEDIUM LOAD COUNT NAME=VALUE...
+#	boot FORMAT DEVICES RUN SECONDS
+
+set -e
+l2=/lib/vpmem/l2
+kernel=$l2/vmlinuz
+cmdline="console=ttyS0 quiet panic=-1 highres=off pci=noearly"
+tracing=/sys/kernel/tracing
+kvm=/sys/kernel/debug/kvm
+size=64
+
+# -- what the devices are on
+
+prepare_tmpfs() {
+	dd if=/dev/zero of=/tmp/tmpfs bs=1M count=$size 2>/dev/null
+}
+
+prepare_ext4() { # DISK NAME
+	mkfs.ext4 -q -F -E lazy_itable_init=0,lazy_journal_init=0 "$1" >&2
+	mkdir -p "/mnt/$2"
+	mount -t ext4 "$1" "/mnt/$2"
+	dd if=/dev/zero of="/mnt/$2/file" bs=1M count=$size 2>/dev/null
+	ln -s "/mnt/$2/file" "/tmp/$2"
+	sync
+}
+
+prepare() { # MEDIA
+	case $1 in
+	ram)
+		media="tmpfs ramdisk"
+		prepare_tmpfs
+		prepare_ext4 /dev/ram1 ramdisk
+		;;
+	disk)
+		media=disk
+		prepare_ext4 /dev/vda disk
+		;;
+	esac
+}
+
+# -- guests
+
+# PATH:LOAD of each thing to measure, in the guest.
+guest_jobs() {
+	local number=0 medium
+
+	for medium in $media; do
+		printf ',/dev/pmem%d:fsync,/dev/pmem%d:write' $number $number
+		number=$((number + 1))
+	done
+}
+
+vmm() { # KEYS DEVICES...
+	local keys=$1 medium args=''
+
+	shift
+	for medium; do
+		args="$args --pmem path=/tmp/$medium,$keys"
+	done
+	# shellcheck disable=SC2086 # words
+	exec vpmem-vmm --kernel $kernel --initrd $l2/initrd.img --memory 256M \
+		--cmdline "$cmdline run=bench,$count$(guest_jobs)$more" $args
+}
+
+qemu() {
+	local number=0 medium args=''
+
+	for medium in $media; do
+		args="$args -object memory-backend-file,id=m$number,share=on,mem-path=/tmp/$medium,size=${size}M"
+		args="$args -device virtio-pmem-pci,memdev=m$number,id=nv$number"
+		number=$((number + 1))
+	done
+	# shellcheck disable=SC2086 # words
+	exec qemu-system-x86_64 -M pc -accel kvm -cpu host -smp 1 \
+		-m 256M,slots=4,maxmem=1G -nodefaults -no-user-config -nographic \
+		-no-reboot -serial stdio -L /usr/share/qemu -kernel $kernel \
+		-initrd $l2/initrd.img $args \
+		-append "$cmdline pmem=$number run=bench,$count$(guest_jobs)"
+}
+
+firecracker() {
+	local number=0 medium drives=''
+
+	for medium in $media; do
+		drives="$drives${drives:+,}{\"id\":\"p$number\",\"path_on_host\":\"/tmp/$medium\"}"
+		number=$((number + 1))
+	done
+	cat >/tmp/firecracker.json <<-EOF
+		{"boot-source": {"kernel_image_path": "$l2/vmlinux",
+		 "initrd_path": "$l2/initrd.img", "boot_args":
+		 "$cmdline pmem=$number run=bench,$count$(guest_jobs)"},
+		 "machine-config": {"vcpu_count": 1, "mem_size_mib": 256},
+		 "drives": [], "pmem": [$drives]}
+	EOF
+	exec firecracker --no-api --no-seccomp --enable-pci \
+		--config-file /tmp/firecracker.json
+}
+
+start_peer() { # PEER
+	local number
+
+	number=$(echo "$media" | wc -w)
+	more=" pmem=$number"
+	# shellcheck disable=SC2046,SC2086 # words
+	case $1 in
+	inline | worker) vmm "flush=kernel,exec=$1" $media ;;
+	user) vmm flush=user $media ;;
+	floor)
+		media=tmpfs more=" pmem=1 memmap=32M!128M"
+		vmm ''
+		;;
+	qemu) qemu ;;
+	firecracker) firecracker ;;
+	host) exec bench "$count" $(host_jobs) ;;
+	esac
+}
+
+host_jobs() {
+	local medium load
+
+	for medium in $media; do
+		for load in fsync fdatasync msync write store; do
+			echo "/tmp/$medium:$load"
+		done
+	done
+}
+
+# -- counters of L1
+
+kvm_stat() { # NAME
+	cat $kvm/"$1" 2>/dev/null || echo 0
+}
+
+trace_count() {
+	cat $tracing/per_cpu/cpu*/stats |
+		awk '/^(entries|overrun)/ { sum += $2 } END { print sum + 0 }'
+}
+
+disk_stat() { # FIELD
+	awk -v field="$1" '{ print $field }' /sys/block/vda/stat 2>/dev/null ||
+		echo 0
+}
+
+counters() {
+	echo "exits $(kvm_stat exits)"
+	echo "user_exits $(trace_count)"
+	echo "irq_windows $(kvm_stat irq_window_exits)"
+	echo "emulated $(kvm_stat insn_emulation)"
+	echo "switches $(awk '/^ctxt/ { print $2 }' /proc/stat)"
+	# A flush counts as a write, too.
+	echo "requests $(disk_stat 5)"
+	echo "sectors $(disk_stat 7)"
+	echo "disk_flushes $(disk_stat 16)"
+}
+
+# NAME=DIFFERENCE for two files of counters.
+difference() { # BEFORE AFTER
+	awk 'NR == FNR { before[$1] = $2; next }
+	     { printf " %s=%.0f", $1, $2 - before[$1] }' "$1" "$2"
+}
+
+# Who enters the VMM, in the run that counts.
+trace_exits() { # 0|1
+	[ -e $tracing/events/kvm/kvm_userspace_exit/enable ] || return 0
+	echo 0 >$tracing/trace
+	echo "$1" >$tracing/events/kvm/kvm_userspace_exit/enable
+}
+
+# -- one guest
+
+medium_of() { # PATH
+	local number=${1#/dev/pmem}
+
+	# shellcheck disable=SC2086 # words
+	case $1 in
+	/dev/pmem*) set -- $media; shift "$number"; echo "$1" ;;
+	*) basename "$1" ;;
+	esac
+}
+
+# Follows what "bench" says; file descriptor 4 is its standard input.
+follow() { # PEER RUN
+	local peer=$1 run=$2 medium='' load rest line
+
+	while IFS= read -r line; do
+		line=${line%"$carriage_return"}
+		# shellcheck disable=SC2086 # words
+		set -- $line
+		case $line in
+		"bench begin "*)
+			medium=$(medium_of "$4")
+			counters >/tmp/before
+			echo >&4
+			;;
+		"bench end")
+			counters >/tmp/after
+			echo >&4
+			;;
+		"bench result "*)
+			load=$3 rest=${line#* * * }
+			if [ "$run" = 0 ]; then
+				echo "count $peer $medium $load ${rest%% *}$(difference /tmp/before /tmp/after)"
+			else
+				echo "sync $peer $run $medium $load $rest"
+			fi
+			;;
+		"bench: "* | vpmem-vmm* | qemu*) echo "trouble: $line" ;;
+		*) echo "guest: $line" ;;
+		esac
+	done
+}
+
+run_peer() { # PEER RUN
+	rm -f /tmp/in /tmp/out
+	mkfifo /tmp/in /tmp/out
+	[ "$2" != 0 ] || trace_exits 1
+	(start_peer "$1" </tmp/in >/tmp/out 2>&1) &
+	exec 4>/tmp/in
+	follow "$1" "$2" </tmp/out
+	exec 4>&-
+	wait $!
+	[ "$2" != 0 ] || trace_exits 0
+}
+
+carriage_return=$(printf '\r')
+count=0 media='' more=''
+
+cmd_sync() { # PEER MEDIA COUNT RUNS
+	local run=0
+
+	count=$3
+	prepare "$2"
+	case $1 in
+	inline | worker) insmod /lib/vpmem/vpmem.ko ;;
+	esac
+	[ "$1" != firecracker ] || kernel=$l2/vmlinux
+	while [ $run -le "$4" ]; do
+		run_peer "$1" $run
+		run=$((run + 1))
+	done
+}
+
+cmd_boot() { # FORMAT DEVICES RUNS
+	local run=1 number=0 names='' before after
+
+	[ "$1" = bzImage ] || kernel=$l2/vmlinux
+	while [ $number -lt "$2" ]; do
+		truncate -s 2M /tmp/dev$number
+		names="$names dev$number"
+		number=$((number + 1))
+	done
+	cmdline="$cmdline rdinit=/bin/bench"
+	while [ $run -le "$3" ]; do
+		read -r before _ </proc/uptime
+		# shellcheck disable=SC2086 # words
+		(vmm flush=user $names </dev/null 2>&1) | {
+			while IFS= read -r line; do
+				case $line in
+				"bench up"*) break ;;
+				esac
+			done
+			read -r after _ </proc/uptime
+			echo "boot $1 $2 $run $before $after"
+			cat >/dev/null
+		}
+		run=$((run + 1))
+	done
+}
+
+what=$1
+shift
+case $what in
+sync) cmd_sync "$@" ;;
+host) cmd_sync host "$@" ;;
+boot) cmd_boot "$@" ;;
+esac

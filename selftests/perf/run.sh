@@ -1,0 +1,172 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# What a flush costs, beside other ways of serving it. Tables on the terminal;
+# $(O)/bench/ gets raw, all that was measured; summary, the tables; *.svg.
+#
+# usage: run.sh
+#
+# Environment: O, output directory; KVER, kernel of L1 and its guests (default
+# 6.1); RUNS, guests that measure each row (default 3); COUNT, syncs in each
+# (default 1000); ROWS, names or patterns of the rows below; FIRECRACKER, a
+# firecracker binary that takes part.
+#
+# L1 counts instructions as time (QEMU's icount), so that results repeat: see
+# Documentation/performance.rst. Only the rows of the disk, of which nothing but
+# counts is used, run on an L1 that does not.
+
+set -uo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+top=$(cd "$here/../.." && pwd)
+export O=${O:-$top/build}
+RIG_KVER=${KVER:-6.1}
+# shellcheck source=selftests/qemu/lib.sh
+. "$here/../qemu/lib.sh"
+runs=${RUNS:-3}
+count=${COUNT:-1000}
+out=$O/bench
+log=$out/log
+disk=$out/disk.img
+unset MAKEFLAGS MFLAGS MAKEOVERRIDES MAKELEVEL KVER
+
+# NAME JOB: an L1 each, so that a stalled emulator costs one of them.
+rows="floor		sync floor ram $count $runs
+inline			sync inline ram $count $runs
+worker			sync worker ram $count $runs
+user			sync user ram $count $runs
+qemu			sync qemu ram $count $runs
+${FIRECRACKER:+firecracker	sync firecracker ram $count $runs}
+host			host ram $count $runs
+disk-inline		sync inline disk $count 0
+disk-worker		sync worker disk $count 0
+disk-user		sync user disk $count 0
+disk-qemu		sync qemu disk $count 0
+disk-host		host disk $count 0
+boot-bzImage-1		boot bzImage 1 $runs
+boot-ELF-1		boot ELF 1 $runs
+boot-bzImage-32		boot bzImage 32 $runs
+boot-ELF-32		boot ELF 32 $runs"
+
+say() {
+	printf '[%4d s] %s\n' "$SECONDS" "$*"
+}
+
+die() {
+	printf 'bench: %s\n' "$1" >&2
+	tail -n 15 "${2:-$log}" | sed 's/^/    /' >&2
+	exit 1
+}
+
+selected() { # NAME
+	local pattern patterns
+
+	[ -n "${ROWS:-}" ] || return 0
+	read -ra patterns <<<"$ROWS"
+	for pattern in "${patterns[@]}"; do
+		# shellcheck disable=SC2053 # a pattern
+		[[ $1 == $pattern ]] && return
+	done
+	return 1
+}
+
+build() {
+	local make=(make -C "$top" --no-print-directory "-j$(nproc)")
+
+	"$here/../qemu/setup.sh" host || die "packages are missing"
+	"${make[@]}" module "KVER=$RIG_KVER" >>"$log" 2>&1 || die "cannot build the module"
+	"${make[@]}" user >>"$log" 2>&1 || die "cannot build the programs"
+	"${make[@]}" -C selftests perf >>"$log" 2>&1 || die "cannot build the benchmark"
+}
+
+# What a peer needs in L1.
+peer_files() { # ROW
+	local file
+
+	case $1 in
+	*qemu)
+		RIG_FILES+=("$(command -v qemu-system-x86_64):usr/bin/qemu-system-x86_64"
+			    /usr/share/seabios/bios-256k.bin:usr/share/qemu/bios-256k.bin)
+		for file in kvmvapic linuxboot_dma; do
+			RIG_FILES+=("/usr/share/qemu/$file.bin:usr/share/qemu/$file.bin")
+		done
+		;;
+	firecracker) RIG_FILES+=("$FIRECRACKER:usr/bin/firecracker") ;;
+	esac
+}
+
+try_row() { # NAME JOB
+	local status
+
+	RIG_ACCEL=icount RIG_DISKS=() RIG_L2ALL='' RIG_STALL=400
+	RIG_FILES=("$here/l1.sh:usr/bin/bench-l1" "$O/selftests/guest/bench:usr/bin/bench")
+	peer_files "$1"
+	case $1 in
+	boot-* | firecracker) RIG_L2ALL=1 ;;
+	disk-*)
+		rm -f "$disk"
+		truncate -s 256M "$disk"
+		RIG_ACCEL=tcg RIG_DISKS=("$disk")
+		;;
+	esac
+	# Seconds of the machine, which pass in no time while it is idle.
+	RIG_JOBS="$1 100000 own bench-l1 $2"
+	rig_start "bench-$1" 2>>"$log" || die "cannot start L1"
+	rig_wait_end 1800
+	status=$?
+	[ $status = 0 ] && grep -q "^@end $1 0" "$RIG_RESULTS" &&
+		! grep -q '^@fault\||trouble' "$RIG_RESULTS"
+}
+
+# Emulators stall, above all where instructions are counted.
+run_row() { # NAME JOB
+	local try
+
+	for try in 1 2 3; do
+		say "$1${2:+: $2}"
+		if try_row "$1" "$2"; then
+			sed -n 's/^|\(sync\|count\|boot\) /\1 /p' "$RIG_RESULTS" >>"$out/raw"
+			return
+		fi
+		rig_kill
+		say "$1 did not come to its end, try $try of 3"
+		tail -n 3 "$RIG_RESULTS" | sed 's/^/         | /'
+	done
+	failed+=("$1")
+}
+
+run_rows() {
+	local name job
+
+	while read -r name job; do
+		if [ -n "$name" ] && selected "$name"; then
+			run_row "$name" "$job" </dev/null
+		fi
+	done <<<"$rows"
+}
+
+describe() {
+	echo "# $(git -C "$top" describe --always --dirty 2>/dev/null)"
+	echo "# linux $(cat "$("$here/../qemu/setup.sh" kernel "$RIG_KVER")/release")"
+	echo "# $(qemu-system-x86_64 --version | head -n1)"
+}
+
+plot() {
+	command -v gnuplot >/dev/null || return 0
+	"$here/summary.py" --plot "$out/raw" |
+		gnuplot -e "set output '$out/sync.svg'" - >>"$log" 2>&1 ||
+		die "cannot plot"
+	say "plot: $out/sync.svg"
+}
+
+trap 'rig_kill; rm -f "$disk"' EXIT
+trap 'exit 130' INT TERM
+mkdir -p "$out"
+: >"$log"
+failed=()
+say "building"
+build
+describe >"$out/raw"
+run_rows
+"$here/summary.py" "$out/raw" | tee "$out/summary"
+plot
+[ ${#failed[@]} = 0 ] || die "no result for: ${failed[*]}"

@@ -1,0 +1,187 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Tables, or a script for gnuplot, of what the benchmark has measured.
+
+usage: summary.py [--plot] RAW
+"""
+
+import statistics
+import sys
+from collections import defaultdict
+
+PEERS = {
+    "floor": "no flush request (legacy pmem)",
+    "inline": "vpmem-vmm flush=kernel,exec=inline",
+    "worker": "vpmem-vmm flush=kernel,exec=worker",
+    "user": "vpmem-vmm flush=user",
+    "firecracker": "Firecracker, PCI",
+    "qemu": "QEMU virtio-pmem-pci",
+    "host": "the host itself",
+}
+COLUMNS = [
+    ("tmpfs", "fsync"),
+    ("tmpfs", "write"),
+    ("ramdisk", "fsync"),
+    ("ramdisk", "write"),
+]
+
+
+class Raw:
+    """The lines of a raw file, by kind."""
+
+    def __init__(self, path):
+        self.head = []
+        self.syncs = defaultdict(list)
+        self.counts = {}
+        self.boots = defaultdict(list)
+        with open(path, encoding="utf-8") as file:
+            for line in file:
+                self.take(line.split())
+
+    def take(self, words):
+        if words[0] == "#":
+            self.head.append(" ".join(words[1:]))
+        elif words[0] == "sync":
+            peer, _, medium, load, _, mean = words[1:7]
+            self.syncs[peer, medium, load].append(int(mean))
+        elif words[0] == "count":
+            peer, medium, load, number = words[1:5]
+            values = dict(word.split("=") for word in words[5:])
+            self.counts[peer, medium, load] = {
+                name: int(value) / int(number) for name, value in values.items()
+            }
+        elif words[0] == "boot":
+            image, devices, _, before, after = words[1:]
+            self.boots[image, int(devices)].append(float(after) - float(before))
+
+
+def spread(values):
+    """Half of the distance of the extremes, in percent of the median."""
+    return 50 * (max(values) - min(values)) / statistics.median(values)
+
+
+def table(title, head, rows):
+    rows = [row for row in rows if any(cell != "-" for cell in row[1:])]
+    if not rows:
+        return
+    widths = [max(len(row[i]) for row in [head] + rows) for i in range(len(head))]
+    print(f"\n{title}\n")
+    for row in [head, ["-" * width for width in widths]] + rows:
+        cells = [row[0].ljust(widths[0])]
+        cells += [cell.rjust(width) for cell, width in zip(row[1:], widths[1:])]
+        print("  " + "  ".join(cells).rstrip())
+
+
+def sync_cell(raw, peer, column):
+    values = raw.syncs.get((peer, *column))
+    if not values:
+        return "-"
+    return f"{statistics.median(values):,.0f} ±{spread(values):.1f}%"
+
+
+def print_syncs(raw):
+    numbers = {len(values) for values in raw.syncs.values()}
+    table(
+        "Instructions for one sync, guest and host together; median of "
+        + "/".join(str(number) for number in sorted(numbers))
+        + " guests' means",
+        ["", *(" ".join(column) for column in COLUMNS)],
+        [
+            [text, *(sync_cell(raw, peer, column) for column in COLUMNS)]
+            for peer, text in PEERS.items()
+            if peer != "host"
+        ],
+    )
+    loads = ["fsync", "fdatasync", "msync", "write", "store"]
+    table(
+        "The same on the host, without a guest (write: 4 KiB, then fsync; store: 4 KiB, then msync)",
+        ["", *loads],
+        [
+            [medium, *(sync_cell(raw, "host", (medium, load)) for load in loads)]
+            for medium in ("tmpfs", "ramdisk")
+        ],
+    )
+
+
+def count_rows(raw, media, names):
+    for (peer, medium, load), values in raw.counts.items():
+        if medium in media:
+            yield [
+                f"{PEERS[peer]}, {medium} {load}",
+                *(f"{values[name]:.3f}" for name in names),
+            ]
+
+
+def print_counts(raw):
+    names = ["exits", "user_exits", "irq_windows", "emulated", "switches"]
+    table(
+        "For each sync: exits of the vCPU, those to user space, for an interrupt window, for an\n"
+        "instruction to emulate; context switches of the whole host",
+        ["", *names],
+        list(count_rows(raw, ("tmpfs", "ramdisk"), names)),
+    )
+    names = ["requests", "disk_flushes", "sectors"]
+    table(
+        "For each sync: what reached the disk (ext4 on virtio-blk): requests to write or flush,\n"
+        "how many of them flushes, and sectors written",
+        ["", *names],
+        list(count_rows(raw, ("disk",), names)),
+    )
+
+
+def print_boots(raw):
+    table(
+        "Seconds from the start of vpmem-vmm to the guest's init",
+        ["", "median", "spread", "boots"],
+        [
+            [
+                f"{image}, {devices} devices",
+                f"{statistics.median(values):.2f}",
+                f"±{spread(values):.1f}%",
+                str(len(values)),
+            ]
+            for (image, devices), values in sorted(raw.boots.items())
+        ],
+    )
+
+
+def print_plot(raw):
+    print("$syncs << EOD")
+    for peer, text in PEERS.items():
+        cells = [raw.syncs.get((peer, *column)) for column in COLUMNS]
+        if peer != "host" and any(cells):
+            values = (f"{statistics.median(c) / 1000:.2f}" if c else "-" for c in cells)
+            print(f'"{text}"', *values)
+    print("EOD")
+    print(
+        """set terminal svg size 900,480 dynamic background rgb 'white'
+set title 'One sync of a guest: instructions of guest and host together'
+set ylabel 'thousand instructions'
+set yrange [0:*]
+set style data histograms
+set style fill solid 0.8
+set grid ytics
+set xtics rotate by -15
+set key top left"""
+    )
+    plots = [
+        f"$syncs using {i + 2}:xtic(1) title '{medium}, {load}'"
+        for i, (medium, load) in enumerate(COLUMNS)
+    ]
+    print("plot", ", ".join(plots))
+
+
+def main():
+    raw = Raw(sys.argv[-1])
+    if "--plot" in sys.argv[1:-1]:
+        print_plot(raw)
+        return
+    for line in raw.head:
+        print(line)
+    print_syncs(raw)
+    print_counts(raw)
+    print_boots(raw)
+
+
+if __name__ == "__main__":
+    main()

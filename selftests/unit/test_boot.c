@@ -1,0 +1,528 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The boot loader: good kernels in each packing, and every wrong one refused. */
+#include "config.h"
+#include "layout.h"
+#include "linux_boot.h"
+#include "mem.h"
+#include "vm.h"
+
+#include <asm/bootparam.h>
+#include <bzlib.h>
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <lz4.h>
+#include <lzma.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <zlib.h>
+#include <zstd.h>
+
+#include "kselftest_harness.h"
+
+#define RAM_BYTES	(64 * MIB)
+#define KERNEL_GPA	(16 * MIB)
+#define CODE_BYTES	8192
+#define BSS_BYTES	4096
+#define IMAGE_MAX	65536
+#define SETUP_SECTS	2
+#define PAYLOAD_AT	0x40
+
+/* An ELF kernel with one segment. */
+struct elf {
+	Elf64_Ehdr header;
+	Elf64_Phdr phdr;
+	uint8_t code[CODE_BYTES];
+};
+
+FIXTURE(boot) {
+	struct config config;
+	struct vm vm;
+	struct boot_entry entry;
+	struct elf elf;
+	uint8_t image[IMAGE_MAX];
+	size_t image_len;
+	char kernel[32];
+	char initrd[32];
+	char message[1024];
+};
+
+static void make_elf(struct elf *elf)
+{
+	memset(elf, 0, sizeof(*elf));
+	memcpy(elf->header.e_ident, ELFMAG, SELFMAG);
+	elf->header.e_ident[EI_CLASS] = ELFCLASS64;
+	elf->header.e_ident[EI_DATA] = ELFDATA2LSB;
+	elf->header.e_type = ET_EXEC;
+	elf->header.e_machine = EM_X86_64;
+	elf->header.e_entry = KERNEL_GPA + 0x100;
+	elf->header.e_phoff = offsetof(struct elf, phdr);
+	elf->header.e_phentsize = sizeof(Elf64_Phdr);
+	elf->header.e_phnum = 1;
+	elf->phdr.p_type = PT_LOAD;
+	elf->phdr.p_offset = offsetof(struct elf, code);
+	elf->phdr.p_paddr = KERNEL_GPA;
+	elf->phdr.p_filesz = CODE_BYTES;
+	elf->phdr.p_memsz = CODE_BYTES + BSS_BYTES;
+	for (size_t i = 0; i < CODE_BYTES; i++)
+		elf->code[i] = i * 7 + i / 256;
+}
+
+FIXTURE_SETUP(boot)
+{
+	int fd;
+
+	strcpy(self->kernel, "/tmp/vpmem-kernel-XXXXXX");
+	fd = mkstemp(self->kernel);
+	ASSERT_LE(0, fd);
+	close(fd);
+	strcpy(self->initrd, "/tmp/vpmem-initrd-XXXXXX");
+	fd = mkstemp(self->initrd);
+	ASSERT_LE(0, fd);
+	close(fd);
+	memset(&self->vm, 0, sizeof(self->vm));
+	self->config = (struct config) {
+		.kernel = self->kernel,
+		.cmdline = (char *)"console=ttyS0 quiet",
+		.memory_bytes = RAM_BYTES,
+		.cpus = 1,
+	};
+	self->vm.config = &self->config;
+	ASSERT_EQ(0, mem_init(&self->vm.mem, NULL, RAM_BYTES));
+	make_elf(&self->elf);
+	self->image_len = sizeof(self->elf);
+	memcpy(self->image, &self->elf, self->image_len);
+}
+
+FIXTURE_TEARDOWN(boot)
+{
+	mem_exit(&self->vm.mem);
+	unlink(self->kernel);
+	unlink(self->initrd);
+}
+
+static void write_file(const char *path, const void *data, size_t len)
+{
+	int fd = open(path, O_WRONLY | O_TRUNC);
+
+	if (write(fd, data, len) != (ssize_t)len)
+		perror(path);
+	close(fd);
+}
+
+/* Loads with stderr in a file, so that its lines can be counted. */
+static int load(struct _test_data_boot *self)
+{
+	FILE *capture = tmpfile();
+	int saved = dup(STDERR_FILENO);
+	size_t len;
+	int err;
+
+	dup2(fileno(capture), STDERR_FILENO);
+	err = linux_boot_load(&self->vm, &self->entry);
+	dup2(saved, STDERR_FILENO);
+	close(saved);
+	rewind(capture);
+	len = fread(self->message, 1, sizeof(self->message) - 1, capture);
+	self->message[len] = '\0';
+	fclose(capture);
+	return err;
+}
+
+static int load_image(struct _test_data_boot *self)
+{
+	write_file(self->kernel, self->image, self->image_len);
+	return load(self);
+}
+
+static int load_elf(struct _test_data_boot *self)
+{
+	memcpy(self->image, &self->elf, sizeof(self->elf));
+	return load_image(self);
+}
+
+static bool is_one_line(const char *message)
+{
+	const char *end = strchr(message, '\n');
+
+	return end && !end[1] && !strncmp(message, "vpmem-vmm: ", 11);
+}
+
+#define EXPECT_REFUSED(words, call) do {				\
+	EXPECT_GT(0, (call));						\
+	EXPECT_TRUE(is_one_line(self->message))				\
+		TH_LOG("said: %s", self->message);			\
+	EXPECT_NE(NULL, strstr(self->message, words))			\
+		TH_LOG("said: %s", self->message);			\
+} while (0)
+
+static bool is_loaded(struct _test_data_boot *self)
+{
+	const uint8_t *ram = mem_ptr(&self->vm.mem, KERNEL_GPA,
+				     CODE_BYTES + BSS_BYTES);
+
+	for (size_t i = 0; i < BSS_BYTES; i++) {
+		if (ram[CODE_BYTES + i])
+			return false;
+	}
+	return !memcmp(ram, self->elf.code, CODE_BYTES) &&
+	       self->entry.rip == KERNEL_GPA + 0x100;
+}
+
+static const struct boot_params *params_of(struct _test_data_boot *self)
+{
+	return mem_ptr(&self->vm.mem, self->entry.boot_params,
+		       sizeof(struct boot_params));
+}
+
+TEST_F(boot, elf_kernel)
+{
+	const struct boot_params *params;
+
+	ASSERT_EQ(0, load_elf(self)) TH_LOG("%s", self->message);
+	EXPECT_STREQ("", self->message);
+	EXPECT_TRUE(is_loaded(self));
+	params = params_of(self);
+	EXPECT_EQ(0xff, params->hdr.type_of_loader);
+	EXPECT_EQ(LAYOUT_ACPI_START, params->acpi_rsdp_addr);
+	EXPECT_STREQ(self->config.cmdline,
+		     mem_ptr(&self->vm.mem, params->hdr.cmd_line_ptr, 64));
+	EXPECT_EQ(0, params->hdr.ramdisk_size);
+}
+
+TEST_F(boot, memory_map_leaves_out_what_is_no_ram)
+{
+	uint64_t ram = 0;
+
+	ASSERT_EQ(0, load_elf(self));
+	for (int i = 0; i < params_of(self)->e820_entries; i++) {
+		const struct boot_e820_entry *entry =
+			&params_of(self)->e820_table[i];
+
+		if (entry->type != 1)
+			continue;
+		ram += entry->size;
+		EXPECT_TRUE(entry->addr + entry->size <= LAYOUT_EBDA_START ||
+			    entry->addr >= LAYOUT_KERNEL_MIN);
+	}
+	EXPECT_EQ(RAM_BYTES - (LAYOUT_KERNEL_MIN - LAYOUT_EBDA_START), ram);
+}
+
+TEST_F(boot, initrd_is_at_the_top_of_memory)
+{
+	static uint8_t data[10000];
+	const struct boot_params *params;
+
+	memset(data, 0x3c, sizeof(data));
+	write_file(self->initrd, data, sizeof(data));
+	self->config.initrd = self->initrd;
+	ASSERT_EQ(0, load_elf(self));
+	params = params_of(self);
+	EXPECT_EQ(sizeof(data), params->hdr.ramdisk_size);
+	EXPECT_EQ(0, params->hdr.ramdisk_image % 4096);
+	EXPECT_LE(RAM_BYTES - 4 * 4096, params->hdr.ramdisk_image);
+	EXPECT_EQ(0, memcmp(data, mem_ptr(&self->vm.mem,
+					  params->hdr.ramdisk_image,
+					  sizeof(data)), sizeof(data)));
+}
+
+/* A bzImage around a payload that is in the fixture's image already. */
+static void make_bzimage(struct _test_data_boot *self, const void *payload,
+			 size_t len)
+{
+	size_t start = (SETUP_SECTS + 1) * 512 + PAYLOAD_AT;
+	uint32_t size = sizeof(self->elf);
+	struct setup_header setup = {
+		.setup_sects = SETUP_SECTS,
+		.boot_flag = 0xaa55,
+		.header = 0x53726448,
+		.version = 0x020f,
+		.xloadflags = XLF_KERNEL_64,
+		.initrd_addr_max = 0x7fffffff,
+		.cmdline_size = 2047,
+		.payload_offset = PAYLOAD_AT,
+		.payload_length = len + sizeof(size),
+		.pref_address = KERNEL_GPA,
+		.init_size = 0x100000,
+	};
+
+	memset(self->image, 0, sizeof(self->image));
+	memcpy(self->image + offsetof(struct boot_params, hdr), &setup,
+	       sizeof(setup));
+	memcpy(self->image + start, payload, len);
+	memcpy(self->image + start + len, &size, sizeof(size));
+	self->image_len = start + len + sizeof(size);
+}
+
+static size_t pack_gzip(const void *in, size_t len, uint8_t *out, size_t room)
+{
+	z_stream stream = { .next_in = (void *)in, .avail_in = len,
+			    .next_out = out, .avail_out = room };
+
+	deflateInit2(&stream, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY);
+	deflate(&stream, Z_FINISH);
+	deflateEnd(&stream);
+	return stream.total_out;
+}
+
+static size_t pack_xz(const void *in, size_t len, uint8_t *out, size_t room)
+{
+	size_t used = 0;
+
+	lzma_easy_buffer_encode(6, LZMA_CHECK_CRC32, NULL, in, len, out, &used,
+				room);
+	return used;
+}
+
+static size_t pack_lzma(const void *in, size_t len, uint8_t *out, size_t room)
+{
+	lzma_stream stream = LZMA_STREAM_INIT;
+	lzma_options_lzma options;
+
+	lzma_lzma_preset(&options, 6);
+	if (lzma_alone_encoder(&stream, &options) != LZMA_OK)
+		return 0;
+	stream.next_in = in;
+	stream.avail_in = len;
+	stream.next_out = out;
+	stream.avail_out = room;
+	if (lzma_code(&stream, LZMA_FINISH) != LZMA_STREAM_END)
+		stream.total_out = 0;
+	lzma_end(&stream);
+	return stream.total_out;
+}
+
+static size_t pack_bzip2(const void *in, size_t len, uint8_t *out, size_t room)
+{
+	unsigned int used = room;
+
+	BZ2_bzBuffToBuffCompress((char *)out, &used, (char *)in, len, 9, 0, 0);
+	return used;
+}
+
+static size_t pack_zstd(const void *in, size_t len, uint8_t *out, size_t room)
+{
+	return ZSTD_compress(out, room, in, len, 3);
+}
+
+static size_t pack_lz4(const void *in, size_t len, uint8_t *out, size_t room)
+{
+	uint32_t magic = 0x184c2102;
+	uint32_t block = LZ4_compress_default(in, (char *)out + 8, len,
+					      room - 8);
+
+	memcpy(out, &magic, 4);
+	memcpy(out + 4, &block, 4);
+	return block + 8;
+}
+
+static const struct packing {
+	const char *name;
+	size_t (*pack)(const void *in, size_t len, uint8_t *out, size_t room);
+	bool has_checksum;
+} packings[] = {
+	{ "gzip", pack_gzip, true },
+	{ "xz", pack_xz, true },
+	{ "lzma", pack_lzma, false },
+	{ "bzip2", pack_bzip2, true },
+	{ "zstd", pack_zstd, false },
+	{ "lz4", pack_lz4, false },
+};
+
+#define NR_PACKINGS	(sizeof(packings) / sizeof(packings[0]))
+
+TEST_F(boot, bzimage_in_each_packing)
+{
+	static uint8_t packed[IMAGE_MAX / 2];
+
+	for (size_t i = 0; i < NR_PACKINGS; i++) {
+		size_t len = packings[i].pack(&self->elf, sizeof(self->elf),
+					      packed, sizeof(packed));
+
+		ASSERT_LT(0, len);
+		make_bzimage(self, packed, len);
+		memset(mem_ptr(&self->vm.mem, KERNEL_GPA, CODE_BYTES), 0xee,
+		       CODE_BYTES);
+		EXPECT_EQ(0, load_image(self))
+			TH_LOG("%s: %s", packings[i].name, self->message);
+		EXPECT_TRUE(is_loaded(self)) TH_LOG("%s", packings[i].name);
+	}
+}
+
+TEST_F(boot, damaged_payload_in_each_packing)
+{
+	static uint8_t packed[IMAGE_MAX / 2];
+
+	for (size_t i = 0; i < NR_PACKINGS; i++) {
+		size_t len = packings[i].pack(&self->elf, sizeof(self->elf),
+					      packed, sizeof(packed));
+
+		/* Cut in the middle: the stream has no end. */
+		make_bzimage(self, packed, len / 2);
+		EXPECT_REFUSED("damaged", load_image(self));
+		if (!packings[i].has_checksum)
+			continue;
+		memset(packed + len / 3, 0xff, len / 3);
+		make_bzimage(self, packed, len);
+		EXPECT_REFUSED("damaged", load_image(self));
+	}
+}
+
+TEST_F(boot, bzimage_of_unknown_packing_unpacks_itself)
+{
+	static const uint8_t payload[64] = { 0x89, 0x4c, 0x5a };
+
+	make_bzimage(self, payload, sizeof(payload));
+	ASSERT_EQ(0, load_image(self)) TH_LOG("%s", self->message);
+	EXPECT_EQ(KERNEL_GPA + 0x200, self->entry.rip);
+	EXPECT_EQ(0, memcmp(payload, mem_ptr(&self->vm.mem,
+					     KERNEL_GPA + PAYLOAD_AT,
+					     sizeof(payload)),
+			    sizeof(payload)));
+}
+
+TEST_F(boot, bzimage_truncated_at_every_length)
+{
+	static uint8_t packed[IMAGE_MAX / 2];
+	size_t len = pack_gzip(&self->elf, sizeof(self->elf), packed,
+			       sizeof(packed));
+	size_t whole;
+
+	make_bzimage(self, packed, len);
+	whole = self->image_len;
+	for (size_t cut = 1; cut < whole; cut += cut < 2000 ? 1 : 97) {
+		self->image_len = cut;
+		EXPECT_REFUSED("kernel ", load_image(self));
+	}
+}
+
+TEST_F(boot, elf_truncated_at_every_length)
+{
+	for (size_t cut = 1; cut < sizeof(self->elf);
+	     cut += cut < 200 ? 1 : 97) {
+		self->image_len = cut;
+		EXPECT_REFUSED("kernel ", load_image(self));
+	}
+}
+
+TEST_F(boot, files_that_are_no_kernel)
+{
+	self->image_len = 0;
+	EXPECT_REFUSED("is empty", load_image(self));
+	self->image_len = 5000;
+	memset(self->image, 'x', self->image_len);
+	EXPECT_REFUSED("neither a bzImage nor an ELF", load_image(self));
+	self->config.kernel = (char *)"/tmp";
+	EXPECT_REFUSED("not a regular file", load(self));
+	self->config.kernel = (char *)"/nonexistent/kernel";
+	EXPECT_REFUSED("No such file", load(self));
+}
+
+TEST_F(boot, elf_headers_that_lie)
+{
+	self->elf.header.e_machine = EM_AARCH64;
+	EXPECT_REFUSED("not an x86-64 kernel", load_elf(self));
+	make_elf(&self->elf);
+	self->elf.header.e_ident[EI_CLASS] = ELFCLASS32;
+	EXPECT_REFUSED("not an x86-64 kernel", load_elf(self));
+	make_elf(&self->elf);
+	self->elf.header.e_type = ET_REL;
+	EXPECT_REFUSED("an ELF file, but not an executable", load_elf(self));
+	make_elf(&self->elf);
+	self->elf.header.e_phoff = UINT64_MAX - 8;
+	EXPECT_REFUSED("truncated or damaged: no program headers",
+		       load_elf(self));
+	make_elf(&self->elf);
+	self->elf.header.e_phnum = 0xffff;
+	EXPECT_REFUSED("truncated or damaged: no program headers",
+		       load_elf(self));
+	make_elf(&self->elf);
+	self->elf.header.e_entry = KERNEL_GPA - 1;
+	self->elf.header.e_entry = RAM_BYTES;
+	EXPECT_REFUSED("its entry point is not in it", load_elf(self));
+}
+
+TEST_F(boot, elf_segments_that_lie)
+{
+	self->elf.phdr.p_offset = UINT64_MAX;
+	EXPECT_REFUSED("segment", load_elf(self));
+	make_elf(&self->elf);
+	self->elf.phdr.p_filesz = sizeof(self->elf);
+	self->elf.phdr.p_memsz = sizeof(self->elf);
+	EXPECT_REFUSED("segment", load_elf(self));
+	make_elf(&self->elf);
+	self->elf.phdr.p_memsz = CODE_BYTES - 1;
+	EXPECT_REFUSED("segment", load_elf(self));
+	make_elf(&self->elf);
+	self->elf.phdr.p_paddr = 0x1000;
+	EXPECT_REFUSED("wants to be loaded below 1 MiB", load_elf(self));
+	make_elf(&self->elf);
+	self->elf.phdr.p_paddr = RAM_BYTES - 4096;
+	EXPECT_REFUSED("more --memory", load_elf(self));
+	make_elf(&self->elf);
+	self->elf.phdr.p_paddr = UINT64_MAX - 4095;
+	EXPECT_REFUSED("more --memory", load_elf(self));
+	make_elf(&self->elf);
+	self->elf.phdr.p_memsz = UINT64_MAX;
+	EXPECT_REFUSED("more --memory", load_elf(self));
+}
+
+static struct setup_header *setup_of(struct _test_data_boot *self)
+{
+	return (void *)(self->image + offsetof(struct boot_params, hdr));
+}
+
+TEST_F(boot, setup_headers_that_lie)
+{
+	static uint8_t packed[IMAGE_MAX / 2];
+	size_t len = pack_gzip(&self->elf, sizeof(self->elf), packed,
+			       sizeof(packed));
+
+	make_bzimage(self, packed, len);
+	setup_of(self)->version = 0x0204;
+	EXPECT_REFUSED("too old a kernel: its boot protocol is below 2.12",
+		       load_image(self));
+	make_bzimage(self, packed, len);
+	setup_of(self)->xloadflags = 0;
+	EXPECT_REFUSED("not a 64-bit kernel", load_image(self));
+	make_bzimage(self, packed, len);
+	setup_of(self)->payload_offset = 0xffffffff;
+	EXPECT_REFUSED("payload", load_image(self));
+	make_bzimage(self, packed, len);
+	setup_of(self)->payload_length = 0xffffffff;
+	EXPECT_REFUSED("payload", load_image(self));
+	make_bzimage(self, packed, len);
+	setup_of(self)->payload_length = 0;
+	EXPECT_REFUSED("payload", load_image(self));
+	make_bzimage(self, packed, len);
+	memset(self->image + self->image_len - 4, 0xff, 4);
+	EXPECT_REFUSED("truncated or damaged: its unpacked size cannot be",
+		       load_image(self));
+}
+
+TEST_F(boot, initrd_that_cannot_be)
+{
+	self->config.initrd = self->initrd;
+	EXPECT_REFUSED("is empty", load_elf(self));
+	ASSERT_EQ(0, truncate(self->initrd, RAM_BYTES));
+	EXPECT_REFUSED("more --memory", load_elf(self));
+	ASSERT_EQ(0, truncate(self->initrd, RAM_BYTES - KERNEL_GPA));
+	EXPECT_REFUSED(" does not fit into guest RAM; give it more --memory",
+		       load_elf(self));
+	self->config.initrd = (char *)"/nonexistent/initrd";
+	EXPECT_REFUSED("No such file", load_elf(self));
+}
+
+TEST_F(boot, command_line_too_long)
+{
+	static char cmdline[LAYOUT_CMDLINE_MAX + 1];
+
+	memset(cmdline, 'x', sizeof(cmdline) - 1);
+	self->config.cmdline = cmdline;
+	EXPECT_REFUSED("the kernel command line has 65536 bytes, this kernel takes ",
+		       load_elf(self));
+}
+
+TEST_HARNESS_MAIN

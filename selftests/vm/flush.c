@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * A stock guest flushes: what it wrote is in the file, with either back end,
+ * and the flushes are counted where they were served.
+ */
+#include "vm.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <vpmem/vpmem.h>
+
+#include "kselftest_harness.h"
+
+#define BLOCKS		64
+#define FILE_SIZE	(16 << 20)
+#define BOOT_S		150
+
+FIXTURE(flush) {
+	struct vm_test vm;
+	struct vpmem_sock *sock;
+	char path[32];
+	char option[128];
+};
+
+FIXTURE_VARIANT(flush) {
+	const char *backend;
+	bool is_kernel;
+};
+
+FIXTURE_VARIANT_ADD(flush, kernel_worker) {
+	.backend = "flush=kernel,exec=worker",
+	.is_kernel = true,
+};
+
+FIXTURE_VARIANT_ADD(flush, kernel_inline) {
+	.backend = "flush=kernel,exec=inline",
+	.is_kernel = true,
+};
+
+FIXTURE_VARIANT_ADD(flush, user) {
+	.backend = "flush=user",
+};
+
+FIXTURE_SETUP(flush)
+{
+	strcpy(self->path, "/tmp/flush.img");
+	ASSERT_EQ(0, vm_make_file(self->path, FILE_SIZE));
+	snprintf(self->option, sizeof(self->option), "path=%s,%s", self->path,
+		 variant->backend);
+	ASSERT_EQ(0, vpmem_sock_create(&self->sock));
+}
+
+FIXTURE_TEARDOWN(flush)
+{
+	vm_end(&self->vm);
+	vpmem_sock_destroy(self->sock);
+	unlink(self->path);
+}
+
+/* The same pattern as the guest's pmem program writes. */
+static bool is_block(const uint64_t *block, uint64_t number)
+{
+	for (size_t i = 0; i < 4096 / sizeof(*block); i++) {
+		if (block[i] != number * 0x9e3779b97f4a7c15ull + i)
+			return false;
+	}
+	return true;
+}
+
+static int count_good_blocks(const char *path)
+{
+	uint64_t block[4096 / sizeof(uint64_t)];
+	int fd = open(path, O_RDONLY);
+	int good = 0;
+
+	while (read(fd, block, sizeof(block)) == sizeof(block) &&
+	       is_block(block, good))
+		good++;
+	close(fd);
+	return good;
+}
+
+static int take_info(const struct vpmem_dev_info *info, void *arg)
+{
+	*(struct vpmem_dev_info *)arg = *info;
+	return 0;
+}
+
+TEST_F_TIMEOUT(flush, guest_data_is_in_the_file, 400)
+{
+	const char *const args[] = { "--memory", "256M", "--pmem",
+				     self->option, NULL };
+	struct vpmem_dev_info info = { 0 };
+
+	ASSERT_EQ(0, vm_start(&self->vm, "pmem,write,0,0,64", 1, args));
+	ASSERT_EQ(0, vm_expect(&self->vm, "ack 63", BOOT_S));
+	if (variant->is_kernel) {
+		ASSERT_EQ(0, vpmem_dev_dump(self->sock, take_info, &info));
+		EXPECT_LE(BLOCKS, info.stats.flushes);
+		EXPECT_EQ(info.stats.flushes, info.stats.syncs);
+		EXPECT_EQ(info.stats.flushes, info.stats.kicks);
+		EXPECT_EQ(0, info.stats.flush_errors + info.stats.bad_requests);
+	}
+	EXPECT_EQ(0, vm_wait(&self->vm, 60));
+	EXPECT_TRUE(vm_has(&self->vm, "L2: exit status 0"));
+	EXPECT_EQ(BLOCKS, count_good_blocks(self->path));
+}
+
+TEST_F_TIMEOUT(flush, guest_reads_back_what_an_earlier_one_wrote, 400)
+{
+	const char *const args[] = { "--memory", "256M", "--pmem",
+				     self->option, NULL };
+
+	ASSERT_EQ(0, vm_start(&self->vm, "pmem,write,0,0,8", 1, args));
+	ASSERT_EQ(0, vm_wait(&self->vm, BOOT_S));
+	vm_end(&self->vm);
+	ASSERT_EQ(0, vm_start(&self->vm, "pmem,verify,0,0,8", 1, args));
+	EXPECT_EQ(0, vm_wait(&self->vm, BOOT_S));
+	EXPECT_TRUE(vm_has(&self->vm, "verified 8"));
+}
+
+TEST_F_TIMEOUT(flush, killed_vmm_leaves_nothing_and_its_file_is_free, 400)
+{
+	const char *const args[] = { "--memory", "256M", "--pmem",
+				     self->option, NULL };
+	struct vpmem_dev_info info = { 0 };
+
+	ASSERT_EQ(0, vm_start(&self->vm, "pmem,write,0,0,100000", 1, args));
+	ASSERT_EQ(0, vm_expect(&self->vm, "ack 20", BOOT_S));
+	ASSERT_EQ(0, kill(self->vm.pid, SIGKILL));
+	EXPECT_EQ(128 + SIGKILL, vm_wait(&self->vm, 20));
+	vm_end(&self->vm);
+	for (int i = 0; i < 50; i++) {
+		info.id = 0;
+		ASSERT_EQ(0, vpmem_dev_dump(self->sock, take_info, &info));
+		if (!info.id)
+			break;
+		usleep(100000);
+	}
+	EXPECT_EQ(0, info.id);
+	EXPECT_LE(20, count_good_blocks(self->path));
+	ASSERT_EQ(0, vm_start(&self->vm, "pmem,verify,0,0,20", 1, args));
+	EXPECT_EQ(0, vm_wait(&self->vm, BOOT_S));
+	EXPECT_TRUE(vm_has(&self->vm, "verified 20"));
+}
+
+TEST_HARNESS_MAIN
