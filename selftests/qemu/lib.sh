@@ -283,10 +283,16 @@ rig_progress() {
 	fi
 }
 
+# Whether L1's kernel has said why it ended.
+rig_has_last_words() {
+	grep -aqE 'reboot: |Kernel panic|Oops|BUG:|general protection|WARNING:' "$RIG_CONSOLE"
+}
+
 # Waits for the end of L1. 0: it powered off after all jobs; 1: it died; 2: it
-# was too slow; 3: it stalled, so that another try makes sense.
+# was too slow; 3: it stalled, 4: QEMU crashed, or reset a machine whose kernel
+# had complained of nothing: another try makes sense.
 rig_wait_end() { # SECONDS
-	local end=$((SECONDS + $1)) stall=${RIG_STALL:-60} last now since=$SECONDS
+	local end=$((SECONDS + $1)) stall=${RIG_STALL:-60} last now since=$SECONDS status
 
 	last=$(rig_progress)
 	while rig_alive; do
@@ -304,6 +310,10 @@ rig_wait_end() { # SECONDS
 		fi
 	done
 	wait "$RIG_PID" 2>/dev/null
+	status=$?
 	RIG_PID=
-	grep -q '^@done' "$RIG_RESULTS"
+	! grep -q '^@done' "$RIG_RESULTS" || return 0
+	rig_say "QEMU ended with status $status" 2>>"$RIG_DIR/qemu.log"
+	[ "$RIG_ACCEL" = kvm ] || rig_has_last_words || return 4
+	return 1
 }

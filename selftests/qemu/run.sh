@@ -22,7 +22,7 @@
 # --stream            print the unprocessed report, see l1-init
 # --shell             no programs: a shell in L1 on this terminal
 #
-# A machine that stalls, or dies by a fault of the emulator, is started again with
+# A machine that stalls, or that the emulator lets die, is started again with
 # the programs that are left, up to twice for each. A machine that dies otherwise fails the
 # program that was running; the others get a new one.
 
@@ -137,10 +137,15 @@ boot_once() {
 	return $how
 }
 
+# The last that is known of a machine.
+show_end() {
+	tail -n 40 "$RIG_CONSOLE" "$RIG_DIR/qemu.log" | tr -d '\r'
+}
+
 # L1 is gone without having finished the program CURRENT.
 died() { # CURRENT WHY
 	echo "@fault L1 $2 during this test; the end of its console follows"
-	tail -n 40 "$RIG_CONSOLE" | tr -d '\r' | sed 's/^/@note /'
+	show_end | sed 's/^/@note /'
 	echo "@end $1 0"
 	lines=("${lines[@]:1}")
 }
@@ -166,6 +171,10 @@ run_all() {
 		elif [ $how = 3 ] && [ $retries -lt 2 ]; then
 			retries=$((retries + 1))
 			echo "@reset the machine stalled at '${current:-boot}': retry $retries of 2"
+		elif [ $how = 4 ] && [ $retries -lt 2 ]; then
+			retries=$((retries + 1))
+			echo "@reset the emulator died at '${current:-boot}': retry $retries of 2"
+			show_end | sed 's/^/@say /'
 		elif was_misread && [ $retries -lt 2 ]; then
 			retries=$((retries + 1))
 			echo "@reset the emulator ran outdated code at '${current:-boot}': retry $retries of 2"
