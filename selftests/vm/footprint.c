@@ -10,11 +10,7 @@
 
 #define DISK		"/tmp/footprint.img"
 #define BOOT_S		150
-/*
- * 1.5 MiB, and pages of the program that the kernel maps unasked around those that
- * are needed: more with each kernel, 300 KiB with 6.12.
- */
-#define LIMIT_KIB	2304
+#define LIMIT_KIB	1536
 #define IDLE_S		6
 
 FIXTURE(footprint) {

@@ -20,12 +20,15 @@
 #include "vm.h"
 
 #include <errno.h>
+#include <link.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/signalfd.h>
+#include <unistd.h>
 
 #define EXIT_USAGE	2
 
@@ -161,6 +164,34 @@ static void machine_destroy(struct vm *vm)
 	serial_destroy(vm);
 }
 
+/* Of each part of the program that is as it is in its file. */
+static int unmap_pages(struct dl_phdr_info *program, size_t size, void *unused)
+{
+	uintptr_t page = sysconf(_SC_PAGESIZE);
+
+	(void)size, (void)unused;
+	for (int i = 0; i < program->dlpi_phnum; i++) {
+		const ElfW(Phdr) *part = &program->dlpi_phdr[i];
+		uintptr_t start = program->dlpi_addr + part->p_vaddr;
+		uintptr_t end = ALIGN_UP(start + part->p_memsz, page);
+
+		start = ALIGN_DOWN(start, page);
+		if (part->p_type == PT_LOAD && !(part->p_flags & PF_W))
+			madvise((void *)start, end - start, MADV_DONTNEED);
+	}
+	return 0;
+}
+
+/*
+ * What it took to set up is not needed any more: neither its memory nor its
+ * code. Pages of code that are needed after all are found in the page cache.
+ */
+static void shed_setup(void)
+{
+	malloc_trim(0);
+	dl_iterate_phdr(unmap_pages, NULL);
+}
+
 /*
  * Runs the guest to its end. The exit code is that of the event loop, unless
  * data that the guest may believe safe could not be synced.
@@ -172,8 +203,7 @@ static int machine_run(struct vm *vm)
 	if (vcpus_start(vm))
 		return 1;
 	if (!sandbox_enter(vm->config)) {
-		/* What it took to set up is not needed any more. */
-		malloc_trim(0);
+		shed_setup();
 		virtio_pmem_resume_all(vm);
 		vcpus_resume(vm);
 		code = loop_run(&vm->loop);
