@@ -155,7 +155,8 @@ TEST_F(account, pages_written_through_a_mapping_are_counted_each_time)
 	munmap((void *)data, DRIVER_FILE_SIZE);
 }
 
-TEST_F(account, many_pages_are_counted_to_the_last)
+/* On a disk, by a debug kernel: slow. */
+TEST_F_TIMEOUT(account, many_pages_are_counted_to_the_last, 150)
 {
 	const size_t pages = 20000;
 

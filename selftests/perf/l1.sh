@@ -5,7 +5,8 @@
 #
 # usage: bench-l1 sync PEER MEDIA COUNT RUNS	cost of a guest's sync
 #	 bench-l1 host MEDIA COUNT RUNS		of the host's own
-#	 bench-l1 boot FORMAT DEVICES RUNS	VMM start to the guest's init
+#	 bench-l1 boot FORMAT DEVICES RUNS	VMM start to the guest's init; "kept" is
+#						a bzImage that was unpacked before
 #
 # PEER		inline, worker, user: vpmem-vmm; floor: vpmem-vmm, with a region of RAM
 #		for which the guest sends no requests; qemu; firecracker
@@ -25,6 +26,7 @@ cmdline="console=ttyS0 quiet panic=-1 highres=off pci=noearly"
 tracing=/sys/kernel/tracing
 kvm=/sys/kernel/debug/kvm
 size=64
+cache=
 
 # -- what the devices are on
 
@@ -75,7 +77,7 @@ vmm() { # KEYS DEVICES...
 		args="$args --pmem path=/tmp/$medium,$keys"
 	done
 	# shellcheck disable=SC2086 # words
-	exec vpmem-vmm --kernel $kernel --initrd $l2/initrd.img --memory 256M \
+	exec vpmem-vmm --kernel $kernel $cache --initrd $l2/initrd.img --memory 256M \
 		--cmdline "$cmdline run=bench,$count$(guest_jobs)$more" $args
 }
 
@@ -257,10 +259,20 @@ cmd_sync() { # PEER MEDIA COUNT RUNS
 	done
 }
 
+# A guest that finds nothing to run, and ends.
+unpack_kernel() {
+	mkdir -p /tmp/cache
+	cache="--kernel-cache /tmp/cache"
+	# shellcheck disable=SC2086 # words
+	vpmem-vmm --kernel $kernel $cache --cmdline "quiet panic=-1" \
+		--serial none </dev/null >/dev/null 2>&1 || :
+}
+
 cmd_boot() { # FORMAT DEVICES RUNS
 	local run=1 number=0 names='' before after
 
-	[ "$1" = bzImage ] || kernel=$l2/vmlinux
+	[ "$1" != ELF ] || kernel=$l2/vmlinux
+	[ "$1" != kept ] || unpack_kernel
 	while [ $number -lt "$2" ]; do
 		truncate -s 2M /tmp/dev$number
 		names="$names dev$number"

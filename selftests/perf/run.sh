@@ -43,8 +43,10 @@ disk-user		sync user disk $count 0
 disk-qemu		sync qemu disk $count 0
 disk-host		host disk $count 0
 boot-bzImage-1		boot bzImage 1 $runs
+boot-kept-1		boot kept 1 $runs
 boot-ELF-1		boot ELF 1 $runs
 boot-bzImage-32		boot bzImage 32 $runs
+boot-kept-32		boot kept 32 $runs
 boot-ELF-32		boot ELF 32 $runs"
 
 say() {
@@ -152,6 +154,7 @@ describe() {
 
 plot() {
 	command -v gnuplot >/dev/null || return 0
+	grep -q '^sync' "$out/raw" || return 0
 	"$here/summary.py" --plot "$out/raw" |
 		gnuplot -e "set output '$out/sync.svg'" - >>"$log" 2>&1 ||
 		die "cannot plot"

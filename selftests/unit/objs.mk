@@ -58,8 +58,8 @@ test_virtio_pmem-libs	:= -lcap -lpthread -Wl,--wrap=inotify_init1 \
 			   -Wl,--wrap=backing_sync,--wrap=backing_dirty_bytes
 
 # The boot loader.
-test_boot-objs		:= $(addprefix user/vmm/,linux_boot.o unpack.o mem.o \
-			     log.o) selftests/unit/fake_kvm.o
+test_boot-objs		:= $(addprefix user/vmm/,linux_boot.o kernel_cache.o \
+			     unpack.o mem.o log.o) selftests/unit/fake_kvm.o
 test_boot-libs		:= -llzma -lzstd -llz4 -lz -lbz2
 CFLAGS_selftests/unit/test_boot.o := -iquote $(TOP)/user/vmm
 

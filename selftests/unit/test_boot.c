@@ -11,11 +11,14 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
+#include <limits.h>
 #include <lz4.h>
 #include <lzma.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
 #include <zstd.h>
@@ -70,18 +73,18 @@ static void make_elf(struct elf *elf)
 		elf->code[i] = i * 7 + i / 256;
 }
 
-FIXTURE_SETUP(boot)
+static bool make_file(char *path, const char *template)
 {
 	int fd;
 
-	strcpy(self->kernel, "/tmp/vpmem-kernel-XXXXXX");
-	fd = mkstemp(self->kernel);
-	ASSERT_LE(0, fd);
+	strcpy(path, template);
+	fd = mkstemp(path);
 	close(fd);
-	strcpy(self->initrd, "/tmp/vpmem-initrd-XXXXXX");
-	fd = mkstemp(self->initrd);
-	ASSERT_LE(0, fd);
-	close(fd);
+	return fd >= 0;
+}
+
+static bool set_up(struct _test_data_boot *self)
+{
 	memset(&self->vm, 0, sizeof(self->vm));
 	self->config = (struct config) {
 		.kernel = self->kernel,
@@ -90,17 +93,29 @@ FIXTURE_SETUP(boot)
 		.cpus = 1,
 	};
 	self->vm.config = &self->config;
-	ASSERT_EQ(0, mem_init(&self->vm.mem, NULL, RAM_BYTES));
 	make_elf(&self->elf);
 	self->image_len = sizeof(self->elf);
 	memcpy(self->image, &self->elf, self->image_len);
+	return make_file(self->kernel, "/tmp/vpmem-kernel-XXXXXX") &&
+	       make_file(self->initrd, "/tmp/vpmem-initrd-XXXXXX") &&
+	       !mem_init(&self->vm.mem, NULL, RAM_BYTES);
 }
 
-FIXTURE_TEARDOWN(boot)
+static void tear_down(struct _test_data_boot *self)
 {
 	mem_exit(&self->vm.mem);
 	unlink(self->kernel);
 	unlink(self->initrd);
+}
+
+FIXTURE_SETUP(boot)
+{
+	ASSERT_TRUE(set_up(self));
+}
+
+FIXTURE_TEARDOWN(boot)
+{
+	tear_down(self);
 }
 
 static void write_file(const char *path, const void *data, size_t len)
@@ -381,6 +396,165 @@ TEST_F(boot, bzimage_of_unknown_packing_unpacks_itself)
 					     KERNEL_GPA + PAYLOAD_AT,
 					     sizeof(payload)),
 			    sizeof(payload)));
+}
+
+/* Kernels that were unpacked before */
+
+FIXTURE(kept) {
+	struct _test_data_boot boot;
+	char dir[32];
+	char path[PATH_MAX];
+};
+
+/* The one that there is in the directory; how many there are. */
+static int find_kept(struct _test_data_kept *self)
+{
+	glob_t found;
+	int count;
+	char pattern[64];
+
+	snprintf(pattern, sizeof(pattern), "%s/vmlinux-*", self->dir);
+	if (glob(pattern, 0, NULL, &found))
+		return 0;
+	count = found.gl_pathc;
+	snprintf(self->path, sizeof(self->path), "%s", found.gl_pathv[0]);
+	globfree(&found);
+	return count;
+}
+
+static void write_bzimage(struct _test_data_boot *boot)
+{
+	static uint8_t packed[IMAGE_MAX / 2];
+	size_t len = pack_gzip(&boot->elf, sizeof(boot->elf), packed,
+			       sizeof(packed));
+
+	make_bzimage(boot, packed, len);
+	write_file(boot->kernel, boot->image, boot->image_len);
+}
+
+/* As nobody would: so that it can be told from what is packed. */
+static void change_kept(struct _test_data_kept *self, mode_t mode)
+{
+	struct elf elf = self->boot.elf;
+
+	elf.code[0] ^= 0xff;
+	chmod(self->path, 0600);
+	write_file(self->path, &elf, sizeof(elf));
+	chmod(self->path, mode);
+}
+
+static bool is_kept_loaded(struct _test_data_kept *self)
+{
+	bool is_it;
+
+	self->boot.elf.code[0] ^= 0xff;
+	is_it = is_loaded(&self->boot);
+	self->boot.elf.code[0] ^= 0xff;
+	return is_it;
+}
+
+FIXTURE_SETUP(kept)
+{
+	ASSERT_TRUE(set_up(&self->boot));
+	strcpy(self->dir, "/tmp/vpmem-cache-XXXXXX");
+	ASSERT_NE(NULL, mkdtemp(self->dir));
+	self->boot.config.kernel_cache = self->dir;
+	write_bzimage(&self->boot);
+	ASSERT_EQ(0, load(&self->boot));
+	ASSERT_TRUE(is_loaded(&self->boot));
+	ASSERT_STREQ("", self->boot.message);
+	ASSERT_EQ(1, find_kept(self));
+}
+
+FIXTURE_TEARDOWN(kept)
+{
+	char command[64];
+
+	snprintf(command, sizeof(command), "rm -rf %s", self->dir);
+	EXPECT_EQ(0, system(command));
+	tear_down(&self->boot);
+}
+
+TEST_F(kept, kernel_is_loaded_the_next_time)
+{
+	struct stat st;
+
+	ASSERT_EQ(0, stat(self->path, &st));
+	EXPECT_EQ(0400, st.st_mode & 07777);
+	EXPECT_EQ(sizeof(self->boot.elf), st.st_size);
+	change_kept(self, 0400);
+	ASSERT_EQ(0, load(&self->boot));
+	EXPECT_TRUE(is_kept_loaded(self));
+	EXPECT_STREQ("", self->boot.message);
+}
+
+TEST_F(kept, kernel_of_another_file_is_another)
+{
+	change_kept(self, 0400);
+	usleep(20000);	/* a tick, so that the time of change differs */
+	self->boot.elf.code[1] ^= 0xff;
+	write_bzimage(&self->boot);
+	ASSERT_EQ(0, load(&self->boot));
+	EXPECT_TRUE(is_loaded(&self->boot));
+	EXPECT_EQ(2, find_kept(self));
+}
+
+#define UNTRUSTED \
+	" is not used: it has another owner or length, or others can write it; remove it"
+
+/* Not used, said so, and the VM starts all the same. */
+#define EXPECT_IGNORED(words) do {					\
+	EXPECT_EQ(0, load(&self->boot));				\
+	EXPECT_TRUE(is_loaded(&self->boot));				\
+	EXPECT_TRUE(is_one_line(self->boot.message));			\
+	EXPECT_NE(NULL, strstr(self->boot.message, words))		\
+		TH_LOG("said: %s", self->boot.message);			\
+} while (0)
+
+TEST_F(kept, kernel_that_others_can_write_is_ignored)
+{
+	change_kept(self, 0420);
+	EXPECT_IGNORED(UNTRUSTED);
+	change_kept(self, 0402);
+	EXPECT_IGNORED(UNTRUSTED);
+}
+
+TEST_F(kept, kernel_of_another_owner_is_ignored)
+{
+	if (geteuid())
+		SKIP(return, "needs to be root");
+	change_kept(self, 0400);
+	ASSERT_EQ(0, chown(self->path, 65534, 65534));
+	EXPECT_IGNORED(UNTRUSTED);
+}
+
+TEST_F(kept, what_is_no_kernel_of_that_length_is_ignored)
+{
+	ASSERT_EQ(0, truncate(self->path, sizeof(self->boot.elf) - 1));
+	EXPECT_IGNORED(UNTRUSTED);
+	ASSERT_EQ(0, unlink(self->path));
+	ASSERT_EQ(0, symlink(self->boot.kernel, self->path));
+	EXPECT_IGNORED("cannot open");
+	ASSERT_EQ(0, unlink(self->path));
+	ASSERT_EQ(0, mkfifo(self->path, 0400));
+	EXPECT_IGNORED(UNTRUSTED);
+}
+
+TEST_F(kept, damaged_kernel_is_named)
+{
+	static const struct elf zeros;
+
+	chmod(self->path, 0600);
+	write_file(self->path, &zeros, sizeof(zeros));
+	EXPECT_GT(0, load(&self->boot));
+	EXPECT_TRUE(is_one_line(self->boot.message));
+	EXPECT_NE(NULL, strstr(self->boot.message, self->path));
+}
+
+TEST_F(kept, kernel_that_cannot_be_kept_starts_all_the_same)
+{
+	self->boot.config.kernel_cache = (char *)"/nonexistent/cache";
+	EXPECT_IGNORED("kernel cache: cannot write to /nonexistent/cache: ");
 }
 
 TEST_F(boot, bzimage_truncated_at_every_length)

@@ -326,6 +326,8 @@ TEST_F(config, what_a_restored_vm_has_already)
 {
 #define HAS	"--restore: a restored VM cannot be given "
 	EXPECT_USAGE(HAS "--kernel", "--restore", "s", "--kernel", "k");
+	EXPECT_USAGE(HAS "--kernel-cache", "--restore", "s", "--kernel-cache",
+		     "c");
 	EXPECT_USAGE(HAS "--initrd", "--restore", "s", "--initrd", "i");
 	EXPECT_USAGE(HAS "--cmdline", "--restore", "s", "--cmdline", "c");
 	EXPECT_USAGE(HAS "--memory", "--restore", "s", "--memory", "512M");

@@ -31,6 +31,7 @@
 #define BLOCK_SIZE	4096
 
 #define DEVICE		"/dev/mapper/vpmem-boot"
+#define CACHE		"/tmp/boot-cache"
 #define DEVICE_RAM	"/dev/ram2"
 #define CREATE		"dmsetup create vpmem-boot --table '0 16384 linear " \
 			DEVICE_RAM " 0'"
@@ -138,6 +139,23 @@ TEST_F_TIMEOUT(boot, bzimage_on_eight_vcpus, 300)
 	EXPECT_EQ(0, vm_expect(&self->vm, "\n0-7\r\n", BOOT_S));
 	EXPECT_EQ(0, vm_wait(&self->vm, END_S));
 	EXPECT_TRUE(vm_has(&self->vm, "L2: exit status 0"));
+}
+
+TEST_F_TIMEOUT(boot, bzimage_that_was_unpacked_before, 400)
+{
+	const char *const args[] = {
+		"--memory", "256M", "--kernel-cache", CACHE, "-v", NULL
+	};
+
+	ASSERT_EQ(0, system("rm -rf " CACHE " && mkdir " CACHE));
+	for (int i = 0; i < 2; i++) {
+		ASSERT_EQ(0, vm_start(&self->vm, "true", 0, args));
+		EXPECT_EQ(0, vm_wait(&self->vm, BOOT_S));
+		EXPECT_TRUE(vm_has(&self->vm, "L2: exit status 0"));
+		EXPECT_EQ(i == 1, vm_has(&self->vm, " was unpacked before"));
+		vm_end(&self->vm);
+	}
+	EXPECT_EQ(0, system("rm -r " CACHE));
 }
 
 /* Nothing comes on a console that is not there; the file tells. */

@@ -348,6 +348,7 @@ static int complete_restore(const struct config *config)
 		bool is_given;
 	} parts[] = {
 		{ "--kernel", config->kernel },
+		{ "--kernel-cache", config->kernel_cache },
 		{ "--initrd", config->initrd },
 		{ "--cmdline", *config->cmdline },
 		{ "--memory", config->has_memory },
@@ -504,6 +505,7 @@ void config_exit(struct config *config)
 	for (size_t i = 0; i < config->nr_pmem; i++)
 		free_pmem(&config->pmem[i]);
 	free(config->kernel);
+	free(config->kernel_cache);
 	free(config->initrd);
 	free(config->cmdline);
 	free(config->serial_path);

@@ -62,6 +62,7 @@ enum config_reboot {
 /**
  * struct config - The whole configuration; strings are owned by it.
  * @kernel: bzImage or ELF vmlinux
+ * @kernel_cache: directory for unpacked kernels, or NULL
  * @initrd: initial RAM disk, or NULL
  * @cmdline: guest kernel command line as given, never NULL
  * @memory_bytes: guest RAM, a multiple of 1 MiB
@@ -81,6 +82,7 @@ enum config_reboot {
  */
 struct config {
 	char *kernel;
+	char *kernel_cache;
 	char *initrd;
 	char *cmdline;
 	uint64_t memory_bytes;

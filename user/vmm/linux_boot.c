@@ -5,6 +5,7 @@
  * in an image is a claim to be checked.
  */
 #include "config.h"
+#include "kernel_cache.h"
 #include "layout.h"
 #include "linux_boot.h"
 #include "log.h"
@@ -40,11 +41,13 @@
 /**
  * struct image - A kernel or initrd in this process.
  * @path: its file, for messages
- * @data: contents
+ * @st: attributes of its file
+ * @data: contents, or a part of them
  * @len: bytes of it
  */
 struct image {
 	const char *path;
+	struct stat st;
 	const uint8_t *data;
 	size_t len;
 };
@@ -61,31 +64,46 @@ struct loaded {
 
 /* @max: the longest that can be, so that no more is read than will be used. */
 static int check_file(const char *what, const char *path, int fd,
-		      uint64_t max, size_t *len)
+		      uint64_t max, struct stat *st)
 {
-	struct stat st;
-
-	if (fstat(fd, &st)) {
+	if (fstat(fd, st)) {
 		int err = errno;
 
 		log_error("cannot read %s %s: %s", what, path, strerror(err));
 		return -err;
 	}
-	if (!S_ISREG(st.st_mode)) {
+	if (!S_ISREG(st->st_mode)) {
 		log_error("%s %s is not a regular file", what, path);
 		return -EINVAL;
 	}
-	if (!st.st_size) {
+	if (!st->st_size) {
 		log_error("%s %s is empty", what, path);
 		return -EINVAL;
 	}
-	if ((uint64_t)st.st_size > max) {
+	if ((uint64_t)st->st_size > max) {
 		log_error("%s %s does not fit: it has %lld bytes, there is room for %llu",
-			  what, path, (long long)st.st_size,
+			  what, path, (long long)st->st_size,
 			  (unsigned long long)max);
 		return -EFBIG;
 	}
-	*len = st.st_size;
+	return 0;
+}
+
+static int image_map(struct image *image, const char *what, int fd)
+{
+	void *data;
+
+	image->len = image->st.st_size;
+	data = mmap(NULL, image->len, PROT_READ, MAP_PRIVATE | MAP_POPULATE,
+		    fd, 0);
+	if (data == MAP_FAILED) {
+		int err = errno;
+
+		log_error("cannot map %s %s: %s", what, image->path,
+			  strerror(err));
+		return -err;
+	}
+	image->data = data;
 	return 0;
 }
 
@@ -94,7 +112,6 @@ static int image_open(struct image *image, const char *what, const char *path,
 {
 	/* Non-blocking, as a FIFO would wait for a writer. */
 	int fd AUTO_CLOSE = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	void *data;
 	int err;
 
 	image->path = path;
@@ -104,18 +121,8 @@ static int image_open(struct image *image, const char *what, const char *path,
 		log_error("cannot open %s %s: %s", what, path, strerror(err));
 		return -err;
 	}
-	err = check_file(what, path, fd, max, &image->len);
-	if (err)
-		return err;
-	data = mmap(NULL, image->len, PROT_READ, MAP_PRIVATE | MAP_POPULATE,
-		    fd, 0);
-	if (data == MAP_FAILED) {
-		err = errno;
-		log_error("cannot map %s %s: %s", what, path, strerror(err));
-		return -err;
-	}
-	image->data = data;
-	return 0;
+	err = check_file(what, path, fd, max, &image->st);
+	return err ?: image_map(image, what, fd);
 }
 
 static void image_close(struct image *image)
@@ -235,30 +242,68 @@ static int unpacked_size(const struct image *payload, size_t *size)
 	return *size && *size <= UNPACKED_MAX ? 0 : -EBADMSG;
 }
 
-static int load_unpacked(struct vm *vm, const struct image *payload,
-			 struct loaded *loaded)
+/* Returns -ENOENT if there is none that could be used. */
+static int load_kept(struct vm *vm, const char *path, size_t len,
+		     struct loaded *loaded)
 {
-	struct image kernel = { .path = payload->path };
-	size_t room;
-	void *out;
+	int fd AUTO_CLOSE = kernel_cache_open(path, len);
+	struct image kernel = { .path = path, .st.st_size = len };
 	int err;
 
-	err = unpacked_size(payload, &room);
+	if (fd < 0)
+		return -ENOENT;
+	err = image_map(&kernel, "kernel", fd);
 	if (err)
-		return refuse(payload, "truncated or damaged: its unpacked size cannot be");
-	out = mmap(NULL, room, PROT_READ | PROT_WRITE,
-		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		return err;
+	log_info("kernel %s was unpacked before", path);
+	err = load_elf(vm, &kernel, loaded);
+	image_close(&kernel);
+	return err;
+}
+
+/* @keep: where the result is kept, or NULL */
+static int load_anew(struct vm *vm, const struct image *payload, size_t len,
+		     const char *keep, struct loaded *loaded)
+{
+	struct image kernel = { .path = payload->path, .len = len };
+	void *out = mmap(NULL, len, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int err;
+
 	if (out == MAP_FAILED)
 		return refuse(payload, "no memory to unpack it");
 	kernel.data = out;
-	kernel.len = room;
 	err = unpack(payload->data, payload->len, out, &kernel.len);
-	if (err || kernel.len != room)
+	if (err || kernel.len != len)
 		err = refuse(payload, "damaged: it cannot be unpacked");
 	else
 		err = load_elf(vm, &kernel, loaded);
-	munmap(out, room);
+	if (!err && keep)
+		kernel_cache_keep(keep, kernel.data, kernel.len);
+	munmap(out, len);
 	return err;
+}
+
+static int load_unpacked(struct vm *vm, const struct image *payload,
+			 struct loaded *loaded)
+{
+	char *path AUTO_FREE = NULL;
+	const char *cache = vm->config->kernel_cache;
+	size_t len;
+	int err;
+
+	if (unpacked_size(payload, &len))
+		return refuse(payload, "truncated or damaged: its unpacked size cannot be");
+	if (!cache)
+		return load_anew(vm, payload, len, NULL, loaded);
+	path = kernel_cache_path(cache, &payload->st, payload->data,
+				 payload->len);
+	if (!path)
+		return refuse(payload, "no memory to unpack it");
+	err = load_kept(vm, path, len, loaded);
+	if (err != -ENOENT)
+		return err;
+	return load_anew(vm, payload, len, path, loaded);
 }
 
 /* The kernel unpacks itself; needs room for that behind where it is put. */
@@ -287,7 +332,7 @@ static int load_bzimage(struct vm *vm, const struct image *image,
 			struct setup_header *setup, struct loaded *loaded)
 {
 	size_t offset = offsetof(struct boot_params, hdr);
-	struct image payload = { .path = image->path };
+	struct image payload = { .path = image->path, .st = image->st };
 	int err;
 
 	if (image->len < offset + sizeof(*setup))

@@ -169,9 +169,10 @@ static int unmap_pages(struct dl_phdr_info *program, size_t size, void *unused)
 {
 	uintptr_t page = sysconf(_SC_PAGESIZE);
 
-	(void)size, (void)unused;
+	(void)size;
+	(void)unused;
 	for (int i = 0; i < program->dlpi_phnum; i++) {
-		const ElfW(Phdr) *part = &program->dlpi_phdr[i];
+		const Elf64_Phdr *part = &program->dlpi_phdr[i];
 		uintptr_t start = program->dlpi_addr + part->p_vaddr;
 		uintptr_t end = ALIGN_UP(start + part->p_memsz, page);
 

@@ -23,6 +23,7 @@ static const char usage[] =
 "Runs a Linux guest with virtio-pmem devices.\n"
 "\n"
 "  --kernel FILE         bzImage or ELF vmlinux\n"
+"  --kernel-cache DIR    keep the unpacked kernel there for the next start\n"
 "  --initrd FILE         initial RAM disk\n"
 "  --cmdline STR         kernel command line\n"
 "  --memory SIZE         guest RAM, with suffix M or G (default 512M)\n"
@@ -156,6 +157,11 @@ static int parse_kernel(struct config *config, const char *value)
 	return config_set_string(&config->kernel, value);
 }
 
+static int parse_kernel_cache(struct config *config, const char *value)
+{
+	return config_set_string(&config->kernel_cache, value);
+}
+
 static int parse_initrd(struct config *config, const char *value)
 {
 	return config_set_string(&config->initrd, value);
@@ -198,6 +204,7 @@ static const struct value_option {
 	int (*parse)(struct config *config, const char *value);
 } value_options[] = {
 	{ "kernel", parse_kernel },
+	{ "kernel-cache", parse_kernel_cache },
 	{ "initrd", parse_initrd },
 	{ "cmdline", parse_cmdline },
 	{ "memory", parse_memory },
