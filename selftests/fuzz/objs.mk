@@ -28,7 +28,7 @@ config-libs	:= $(shell $(PKG_CONFIG) --libs jansson)
 boot-objs	:= $(addprefix selftests/fuzz/,boot.o fake_log.o) \
 		   selftests/unit/fake_kvm.o \
 		   $(addprefix user/vmm/,linux_boot.o kernel_cache.o unpack.o mem.o)
-boot-libs	:= -llzma -lzstd -llz4 -lz -lbz2 -Wl,--wrap=mmap,--wrap=munmap
+boot-libs	:= -llzma -lzstd -llz4 -lz -lbz2 -llzo2 -Wl,--wrap=mmap,--wrap=munmap
 
 device-objs	:= $(addprefix selftests/fuzz/,device.o fake_log.o) \
 		   $(addprefix selftests/unit/,fake_kvm.o machine.o) \

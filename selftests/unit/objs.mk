@@ -60,7 +60,7 @@ test_virtio_pmem-libs	:= -lcap -lpthread -Wl,--wrap=inotify_init1 \
 # The boot loader.
 test_boot-objs		:= $(addprefix user/vmm/,linux_boot.o kernel_cache.o \
 			     unpack.o mem.o log.o) selftests/unit/fake_kvm.o
-test_boot-libs		:= -llzma -lzstd -llz4 -lz -lbz2
+test_boot-libs		:= -llzma -lzstd -llz4 -lz -lbz2 -llzo2
 CFLAGS_selftests/unit/test_boot.o := -iquote $(TOP)/user/vmm
 
 # The command line and the JSON file.

@@ -15,6 +15,7 @@
 #include <limits.h>
 #include <lz4.h>
 #include <lzma.h>
+#include <lzo/lzo1x.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -333,6 +334,49 @@ static size_t pack_lz4(const void *in, size_t len, uint8_t *out, size_t room)
 	return block + 8;
 }
 
+static uint8_t *put_number(uint8_t *at, uint32_t number, int bytes)
+{
+	while (bytes--)
+		*at++ = number >> 8 * bytes;
+	return at;
+}
+
+/* What lzop writes: a header, a block that shrank and one that did not. */
+static size_t pack_lzo(const void *in, size_t len, uint8_t *out, size_t room)
+{
+	static uint8_t work[LZO1X_1_MEM_COMPRESS] __attribute__((aligned(16)));
+	const size_t stored = 100, half = len - stored;
+	const uint8_t *rest = (const uint8_t *)in + half;
+	uint8_t *at = out;
+	lzo_uint packed = room - 256;
+	uint8_t *size_at;
+
+	memcpy(at, "\x89LZO\0\r\n\x1a\n", 9);
+	at = put_number(at + 9, 0x1030, 2);
+	at = put_number(at, 0x2080, 2);
+	at = put_number(at, 0x0940, 2);
+	at = put_number(at, 0x0105, 2);
+	at = put_number(at, 0x00000303, 4);	/* all checksums */
+	memset(at, 0, 12);
+	*(at + 12) = 3;
+	memcpy(at + 13, "elf\0\0\0", 7);
+	at = put_number(at + 20, half, 4);
+	size_at = at;
+	at = put_number(at + 4, adler32(1, in, half), 4);
+	at = put_number(at, crc32(0, in, half), 4);
+	at = put_number(at, 0, 4);
+	at = put_number(at, 0, 4);
+	if (lzo1x_1_compress(in, half, at, &packed, work) != LZO_E_OK)
+		return 0;
+	put_number(size_at, packed, 4);
+	at = put_number(at + packed, stored, 4);
+	at = put_number(at, stored, 4);
+	at = put_number(at, adler32(1, rest, stored), 4);
+	at = put_number(at, crc32(0, rest, stored), 4);
+	memcpy(at, rest, stored);
+	return put_number(at + stored, 0, 4) - out;
+}
+
 static const struct packing {
 	const char *name;
 	size_t (*pack)(const void *in, size_t len, uint8_t *out, size_t room);
@@ -344,6 +388,7 @@ static const struct packing {
 	{ "bzip2", pack_bzip2, true },
 	{ "zstd", pack_zstd, false },
 	{ "lz4", pack_lz4, false },
+	{ "lzo", pack_lzo, true },
 };
 
 #define NR_PACKINGS	(sizeof(packings) / sizeof(packings[0]))

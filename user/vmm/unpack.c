@@ -5,18 +5,30 @@
 
 #include <endian.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
 #include <bzlib.h>
 #include <lz4.h>
 #include <lzma.h>
+#include <lzo/lzo1x.h>
 #include <zlib.h>
 #include <zstd.h>
 
 /* Uncompressed size of a block in lz4's legacy frame. */
 #define LZ4_LEGACY_BLOCK	(8u << 20)
 #define LZ4_MAGIC_BYTES		4
+
+/* The container of lzop: what is set in its flags is there. */
+#define LZOP_MAGIC_BYTES	9
+#define LZOP_ADLER32		0x001	/* of the unpacked data */
+#define LZOP_ADLER32_PACKED	0x002
+#define LZOP_EXTRA		0x040
+#define LZOP_CRC32		0x100
+#define LZOP_CRC32_PACKED	0x200
+#define LZOP_FILTER		0x800
+#define LZOP_VERSION_MIN	0x0940
 
 /* A damaged header may ask for any size of dictionary: as a power of two. */
 #define DICTIONARY_MAX_LOG	30
@@ -158,6 +170,116 @@ static int unpack_lz4(const void *data, size_t len, void *out, size_t *out_len)
 	return done ? 0 : -EBADMSG;
 }
 
+/**
+ * struct cursor - What is left of the data to be unpacked.
+ * @at: next byte
+ * @left: bytes from there on
+ * @is_short: more was asked for than there is
+ */
+struct cursor {
+	const uint8_t *at;
+	size_t left;
+	bool is_short;
+};
+
+/* Returns NULL at the end. */
+static const uint8_t *take(struct cursor *cursor, size_t len)
+{
+	const uint8_t *at = cursor->at;
+
+	if (cursor->is_short || len > cursor->left) {
+		cursor->is_short = true;
+		return NULL;
+	}
+	cursor->at += len;
+	cursor->left -= len;
+	return at;
+}
+
+/* A big-endian number of up to four bytes; 0 at the end. */
+static uint32_t take_number(struct cursor *cursor, size_t bytes)
+{
+	const uint8_t *at = take(cursor, bytes);
+	uint32_t number = 0;
+
+	for (size_t i = 0; at && i < bytes; i++)
+		number = number << 8 | at[i];
+	return number;
+}
+
+/* Version, library, needed version, method, level; flags; then what is skipped. */
+static int take_lzop_header(struct cursor *cursor, uint32_t *flags)
+{
+	uint32_t version;
+
+	take(cursor, LZOP_MAGIC_BYTES);
+	version = take_number(cursor, 2);
+	take(cursor, 2 + 2 + 1 + 1);
+	*flags = take_number(cursor, 4);
+	if (*flags & LZOP_FILTER || version < LZOP_VERSION_MIN)
+		return -EBADMSG;
+	/* Mode and time of a file, then its name and a checksum. */
+	take(cursor, 4 + 4 + 4);
+	take(cursor, take_number(cursor, 1));
+	take(cursor, 4);
+	if (*flags & LZOP_EXTRA) {
+		take(cursor, take_number(cursor, 4));
+		take(cursor, 4);
+	}
+	return cursor->is_short ? -EBADMSG : 0;
+}
+
+/* One block, of which @out_len bytes are the result. */
+static int unpack_lzop_block(struct cursor *cursor, uint32_t flags, void *out,
+			     uint32_t out_len)
+{
+	uint32_t len = take_number(cursor, 4);
+	uint32_t adler = flags & LZOP_ADLER32 ? take_number(cursor, 4) : 0;
+	uint32_t crc = flags & LZOP_CRC32 ? take_number(cursor, 4) : 0;
+	lzo_uint done = out_len;
+	const uint8_t *data;
+
+	if (len < out_len)
+		take(cursor, (flags & LZOP_ADLER32_PACKED ? 4 : 0) +
+			     (flags & LZOP_CRC32_PACKED ? 4 : 0));
+	data = take(cursor, len);
+	if (!data || len > out_len)
+		return -EBADMSG;
+	if (len == out_len)
+		memcpy(out, data, len);
+	else if (lzo1x_decompress_safe(data, len, out, &done, NULL) != LZO_E_OK ||
+		 done != out_len)
+		return -EBADMSG;
+	if ((flags & LZOP_ADLER32 && adler32_z(1, out, out_len) != adler) ||
+	    (flags & LZOP_CRC32 && crc32_z(0, out, out_len) != crc))
+		return -EBADMSG;
+	return 0;
+}
+
+/* Blocks until one without a length. */
+static int unpack_lzo(const void *data, size_t len, void *out, size_t *out_len)
+{
+	struct cursor cursor = { .at = data, .left = len };
+	size_t room = *out_len;
+	uint32_t flags, block;
+	int err = take_lzop_header(&cursor, &flags);
+
+	*out_len = 0;
+	while (!err) {
+		block = take_number(&cursor, 4);
+		if (cursor.is_short)
+			return -EBADMSG;
+		if (!block)
+			return 0;
+		if (block > room - *out_len)
+			return -ENOSPC;
+		err = unpack_lzop_block(&cursor, flags, (char *)out + *out_len,
+					block);
+		*out_len += block;
+	}
+	return err;
+}
+
 static const struct format {
 	const char *name;
 	const char *magic;
@@ -170,6 +292,7 @@ static const struct format {
 	{ "lz4", "\x02\x21\x4c\x18", 4, unpack_lz4 },
 	{ "bzip2", "BZh", 3, unpack_bzip2 },
 	{ "lzma", "\x5d\0\0", 3, unpack_lzma },
+	{ "lzo", "\x89LZO\0\r\n\x1a\n", LZOP_MAGIC_BYTES, unpack_lzo },
 };
 
 static const struct format *find_format(const void *data, size_t len)

@@ -10,7 +10,7 @@ const char *unpack_format(const void *data, size_t len);
 
 /**
  * unpack() - Decompress a whole buffer.
- * @data: gzip, xz, lzma, bzip2, zstd or lz4 (legacy frames) data
+ * @data: gzip, xz, lzma, bzip2, zstd, lz4 (legacy frames) or lzo (lzop) data
  * @len: bytes of it
  * @out: receives the result
  * @out_len: room in @out; receives the length of the result
