@@ -359,8 +359,20 @@ TEST_F(limit, stops_and_deletions_race_with_the_end_of_the_wait)
 	}
 }
 
+/* For tests that take longer than others may. */
+FIXTURE(many) {
+};
+
+FIXTURE_SETUP(many)
+{
+}
+
+FIXTURE_TEARDOWN(many)
+{
+}
+
 /* More than there can be workers at once. */
-TEST(waiting_devices_hold_no_workers)
+TEST_F_TIMEOUT(many, waiting_devices_hold_no_workers, 180)
 {
 	const struct rlimit limit = { 8192, 8192 };
 	const int count = 600;
