@@ -15,6 +15,9 @@
 
 #include <sys/wait.h>
 
+/* Of a console, where something did not come. */
+#define SHOWN_BYTES	2048
+
 static int64_t now_ms(void)
 {
 	struct timespec now;
@@ -156,6 +159,15 @@ int vm_count(const struct vm_test *vm, const char *text)
 	return count;
 }
 
+/* The end of what the VMM wrote. */
+static void show_end(const struct vm_test *vm)
+{
+	size_t shown = vm->len < SHOWN_BYTES ? vm->len : SHOWN_BYTES;
+
+	fprintf(stderr, "# waiting for the end, got: %s\n",
+		vm->text + vm->len - shown);
+}
+
 int vm_wait(struct vm_test *vm, int timeout_s)
 {
 	int64_t deadline = now_ms() + timeout_s * 1000ll;
@@ -164,8 +176,10 @@ int vm_wait(struct vm_test *vm, int timeout_s)
 	while (vm_read(vm, deadline) > 0)
 		;
 	while (!waitpid(vm->pid, &status, WNOHANG)) {
-		if (now_ms() >= deadline)
+		if (now_ms() >= deadline) {
+			show_end(vm);
 			return -ETIME;
+		}
 		usleep(10000);
 	}
 	vm->pid = 0;

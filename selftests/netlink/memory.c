@@ -286,7 +286,7 @@ static int set_regions_again(struct driver *drv,
 	return err;
 }
 
-TEST_F(memory, flushes_go_on_while_tables_come_and_go)
+TEST_F_TIMEOUT(memory, flushes_go_on_while_tables_come_and_go, 150)
 {
 	struct storm storm = { .drv = &self->drv };
 	struct vpmem_dev_info info;
