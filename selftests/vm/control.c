@@ -381,6 +381,8 @@ TEST_F_TIMEOUT(other, guest_that_faults_starts_again, TEST_S)
 	ASSERT_EQ(0, vm_exec(&self->vm, args));
 	for (int i = 0; i < 2; i++) {
 		ASSERT_EQ(0, vm_expect(&self->vm, "Kernel panic", BOOT_S));
+		ASSERT_EQ(0, vm_expect(&self->vm, "vCPU 0: triple fault, taken as a reset",
+				       END_S));
 		ASSERT_EQ(0, vm_expect(&self->vm, "it starts again", END_S));
 	}
 	ASSERT_EQ(0, kill(self->vm.pid, SIGTERM));

@@ -362,6 +362,9 @@ static bool handle_exit(struct vcpu *vcpu)
 	case KVM_EXIT_IRQ_WINDOW_OPEN:
 		return true;
 	case KVM_EXIT_SHUTDOWN:
+		/* Some kernels mean it, reboot=t; others have come to grief. */
+		log_guest("vCPU %u: triple fault, taken as a reset",
+			  vcpu->index);
 		vcpu->is_down = true;
 		vcpu->vm->reset(vcpu->vm);
 		return true;
