@@ -155,7 +155,7 @@ TEST_F(account, pages_written_through_a_mapping_are_counted_each_time)
 	munmap((void *)data, DRIVER_FILE_SIZE);
 }
 
-/* On a disk, by a debug kernel: slow. */
+/* A debug kernel takes long for so many. */
 TEST_F_TIMEOUT(account, many_pages_are_counted_to_the_last, 150)
 {
 	const size_t pages = 20000;
@@ -243,7 +243,6 @@ static int open_on_dax(void)
 	return fd;
 }
 
-/* Huge pages are single entries, of which a device may have a part only. */
 /* The kernel closes the module's file in its own time. */
 static bool unmount_soon(const char *path)
 {
@@ -255,6 +254,7 @@ static bool unmount_soon(const char *path)
 	return false;
 }
 
+/* Huge pages are single entries, of which a device may have a part only. */
 TEST(huge_entries_of_dax_count_in_full)
 {
 	struct vpmem_dev_config config;

@@ -13,8 +13,9 @@ struct vm;
  * @entry: receives where the first vCPU begins
  *
  * The kernel is an ELF vmlinux or a bzImage. The latter is unpacked here, where
- * that is possible, and entered like an ELF kernel: the guest's own
- * decompressor runs without a warm cache and twice as slow.
+ * that is possible, or taken from where it was kept when it was unpacked before
+ * (kernel_cache.h), and entered like an ELF kernel: the guest's own decompressor
+ * is slower.
  *
  * Return: 0, or -errno after one line of error.
  */
