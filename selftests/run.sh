@@ -21,6 +21,7 @@ top=$(cd "$here/.." && pwd)
 export O=${O:-$top/build}
 logs=$O/check
 verbose=${V:-}
+only_kver=${KVER:-}
 kvers=${KVER:-6.1 6.12}
 debug_kvers=${KVER:-6.1-kasan 6.1-kcsan}
 # The variables of the make that started this are not meant for those below.
@@ -83,7 +84,9 @@ stage_fuzz() { # [SECONDS]
 	done
 }
 
-stage_vm() {
+# WHICH is "daily", or "rest" for what is left out every day; if KVER was given,
+# daily is all.
+stage_vm() { # WHICH
 	local kver
 
 	any_selected netlink "$here"/netlink/*.c ||
@@ -92,8 +95,8 @@ stage_vm() {
 	build tests -C selftests vm || return
 	for kver in $kvers; do
 		build "module-$kver" module mutants "KVER=$kver" || continue
-		vm_programs "$kver" "$here"/netlink/*.c "$here"/vm/*.c
-		vm_scripts "$kver" "$here"/vm/*.sh
+		vm_programs "$kver" "$1" "$here"/netlink/*.c "$here"/vm/*.c
+		[ "$1" = rest ] || vm_scripts "$kver" "$here"/vm/*.sh
 	done
 }
 
@@ -107,28 +110,35 @@ stage_long() {
 		build tests -C selftests vm || return
 		for kver in $debug_kvers; do
 			build "module-$kver" module mutants "KVER=$kver" || continue
-			vm_programs "$kver" "$here"/netlink/*.c
+			vm_programs "$kver" daily "$here"/netlink/*.c
 			vm_scripts "$kver" "$here"/vm/fence.sh
 		done
 	fi
+	[ -n "$only_kver" ] || stage_vm rest
 	stage_fuzz 600
 }
 
-runs_on() { # TEST KVER
-	local only
+runs_on() { # TEST KVER WHICH
+	local only daily
 
 	only=$(setting "$1" kernel)
-	[ -z "$only" ] || [ "$only" = "$2" ]
+	daily=$(setting "$1" daily)
+	[ -z "$only" ] || [ "$only" = "$2" ] || return
+	if [ -n "$only_kver" ] || [ -z "$daily" ] || [ "$daily" = "$2" ]; then
+		[ "$3" = daily ]
+	else
+		[ "$3" = rest ]
+	fi
 }
 
 # Tests that are programs: all in one L1.
-vm_programs() { # KVER SOURCE...
-	local kver=$1 source name programs=()
+vm_programs() { # KVER WHICH SOURCE...
+	local kver=$1 which=$2 source name programs=()
 
-	shift
+	shift 2
 	for source; do
 		[ -e "$source" ] || continue
-		runs_on "$(test_name "$source")" "$kver" || continue
+		runs_on "$(test_name "$source")" "$kver" "$which" || continue
 		name=$(basename "$(dirname "$source")")/$(test_name "$source")
 		! selected "$name" || programs+=("$O/selftests/$name")
 	done
@@ -162,7 +172,7 @@ stages() { # STAGE...
 		static) stage_static ;;
 		unit) stage_unit ;;
 		fuzz) stage_fuzz ;;
-		vm) stage_vm ;;
+		vm) stage_vm daily ;;
 		long) stage_long ;;
 		*) broken "$stage" "no such stage: use static, unit, fuzz, vm or long" ;;
 		esac

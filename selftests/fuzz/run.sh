@@ -8,7 +8,7 @@
 # Fails if an input was found that breaks the code, and says where it is kept;
 # run the fuzzer on that file to see it again. A fuzzer "ring-MUTANT" is built
 # from code that is broken on purpose: it fails if nothing was found, since then
-# the fuzzer is blind. `run.sh merge NAME` copies to corpus/ what is new there.
+# the fuzzer is blind. It ends with the first find, so it has six times as long. `run.sh merge NAME` copies to corpus/ what is new there.
 
 set -uo pipefail
 
@@ -46,7 +46,10 @@ found=$O/fuzz/$name
 mkdir -p "$found"
 rm -f "$found.log"
 artifacts "$name" -delete
-[ "$name" = "$base" ] || rm -f "$found"/*
+if [ "$name" != "$base" ]; then
+	rm -f "$found"/*
+	seconds=$((6 * seconds))
+fi
 
 arguments=("-max_total_time=$seconds" -timeout=10 -rss_limit_mb=2048
 	   -max_len=4096 -print_final_stats=1 "-artifact_prefix=$found-" "$found")

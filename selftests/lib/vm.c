@@ -18,6 +18,9 @@
 /* Of a console, where something did not come. */
 #define SHOWN_BYTES	2048
 
+/* What does not come for so long will not come. */
+#define LOST_S		20
+
 static int64_t now_ms(void)
 {
 	struct timespec now;
@@ -121,6 +124,19 @@ static int vm_read(struct vm_test *vm, int64_t deadline)
 	return len;
 }
 
+bool vm_has(const struct vm_test *vm, const char *text)
+{
+	return strstr(vm->text, text);
+}
+
+/* l1-init looks for it, if the test fails: an emulator may let guests die. */
+static void tell_if_lost(const struct vm_test *vm, bool is_late, int timeout_s)
+{
+	if ((is_late && timeout_s >= LOST_S) || vm_has(vm, "Kernel panic - ") ||
+	    vm_has(vm, "Oops: ") || vm_has(vm, ": triple fault, "))
+		fprintf(stderr, "# the guest was lost\n");
+}
+
 int vm_expect(struct vm_test *vm, const char *text, int timeout_s)
 {
 	int64_t deadline = now_ms() + timeout_s * 1000ll;
@@ -137,14 +153,10 @@ int vm_expect(struct vm_test *vm, const char *text, int timeout_s)
 		if (ret <= 0) {
 			fprintf(stderr, "# waiting for \"%s\", got: %s\n", text,
 				vm->text + vm->seen);
+			tell_if_lost(vm, ret == -ETIME, timeout_s);
 			return ret ?: -EPIPE;
 		}
 	}
-}
-
-bool vm_has(const struct vm_test *vm, const char *text)
-{
-	return strstr(vm->text, text);
 }
 
 int vm_count(const struct vm_test *vm, const char *text)
@@ -178,14 +190,13 @@ int vm_wait(struct vm_test *vm, int timeout_s)
 	while (!waitpid(vm->pid, &status, WNOHANG)) {
 		if (now_ms() >= deadline) {
 			show_end(vm);
+			tell_if_lost(vm, true, timeout_s);
 			return -ETIME;
 		}
 		usleep(10000);
 	}
 	vm->pid = 0;
-	/* l1-init looks for it, if the test fails. */
-	if (vm_has(vm, ": triple fault, "))
-		show_end(vm);
+	tell_if_lost(vm, false, timeout_s);
 	return WIFEXITED(status) ? WEXITSTATUS(status) :
 				   128 + WTERMSIG(status);
 }

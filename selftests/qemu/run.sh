@@ -23,8 +23,9 @@
 # --shell             no programs: a shell in L1 on this terminal
 #
 # A machine that stalls, or that the emulator lets die, is started again with
-# the programs that are left, up to twice for each. A machine that dies otherwise fails the
-# program that was running; the others get a new one.
+# the programs and cases that are left, up to twice without any progress. A
+# machine that dies otherwise fails the program that was running; the others get
+# a new one.
 
 set -uo pipefail
 
@@ -123,6 +124,56 @@ deadline() {
 	echo $sum
 }
 
+# All cases of a test program, as it names them in its results.
+cases() { # PROGRAM
+	"$1" -l 2>&1 | awk '
+	function flush(	v, t) {
+		for (v = 0; v < variants || !v; v++)
+			for (t = 0; t < tests; t++)
+				print fixture (variants ? "." variant[v] : "") "." test[t]
+		variants = tests = 0
+	}
+	function field(from, to) {
+		from = substr($0, from, to)
+		gsub(/ /, "", from)
+		return from
+	}
+	NR == 1 { next }
+	/^---/ { flush(); next }
+	/^[^ ]/ { fixture = $1 }
+	{
+		if (field(22, 25) != "")
+			variant[variants++] = field(22, 25)
+		if (field(48, 200) != "")
+			test[tests++] = field(48, 200)
+	}
+	END { flush() }'
+}
+
+# The cases that PROGRAM has passed or skipped, in this machine.
+passed_cases() { # NAME
+	sed -n "/^@start ${1//\//\\/}\$/,\$s/^|ok [0-9]* \([^ ]*\).*/\1/p" "$RIG_RESULTS" | tr -d '\r'
+}
+
+# Makes the first line run only what it has not yet passed; fails if that is
+# all of it.
+drop_passed() {
+	local words program passed left
+
+	read -ra words <<<"${lines[0]}"
+	[ "${words[4]:--r}" = -r ] || return
+	passed=$(passed_cases "${words[0]}")
+	[ -n "$passed" ] || return
+	program=$(printf '%s\n' "${RIG_FILES[@]}" | sed -n "s,:${words[3]#/}\$,,p")
+	if [ ${#words[@]} -gt 4 ]; then
+		left=$(printf '%s\n' "${words[@]:4}" | grep -vx -e -r)
+	else
+		left=$(cases "$program")
+	fi
+	left=$(grep -vxF "$passed" <<<"$left") || return
+	lines[0]="${words[*]:0:4} -r ${left//$'\n'/ -r }"
+}
+
 boot_once() {
 	local how follower
 
@@ -150,13 +201,26 @@ died() { # CURRENT WHY
 	lines=("${lines[@]:1}")
 }
 
-# Whether L1 ran code that QEMU had misread, see l1-init.
-was_misread() {
-	[ "$RIG_ACCEL" = tcg ] && grep -aq 'int3: 0000 \[#' "$RIG_CONSOLE"
+# Whether L1's kernel died by the emulator, see l1-init: of code that QEMU had
+# misread, or where nothing of the module was on the stack.
+was_emulator() {
+	[ "$RIG_ACCEL" = tcg ] || return
+	grep -aq 'int3: 0000 \[#' "$RIG_CONSOLE" ||
+		! grep -aqE '\+0x[0-9a-f]+/0x[0-9a-f]+ \[vpmem\]' "$RIG_CONSOLE"
+}
+
+# Why a machine that ended like this may go on; nothing if it may not.
+excuse() { # HOW
+	case $1 in
+	2) ;;
+	3) echo "the machine stalled" ;;
+	4) echo "the emulator died" ;;
+	*) ! was_emulator || echo "the kernel died, and not of the module" ;;
+	esac
 }
 
 run_all() {
-	local retries=0 current how before
+	local retries=0 current how why before
 
 	while [ ${#lines[@]} -gt 0 ]; do
 		before=${#lines[@]}
@@ -166,18 +230,14 @@ run_all() {
 		drop_finished
 		[ ${#lines[@]} = "$before" ] || retries=0
 		[ ${#lines[@]} -gt 0 ] || break
+		why=$(excuse $how)
 		if grep -q '^@again' "$RIG_RESULTS" && is_finished "$current"; then
 			echo "@say L1 starts anew for the other programs"
-		elif [ $how = 3 ] && [ $retries -lt 2 ]; then
+		elif [ -n "$why" ] && [ $retries -lt 2 ]; then
 			retries=$((retries + 1))
-			echo "@reset the machine stalled at '${current:-boot}': retry $retries of 2"
-		elif [ $how = 4 ] && [ $retries -lt 2 ]; then
-			retries=$((retries + 1))
-			echo "@reset the emulator died at '${current:-boot}': retry $retries of 2"
-			show_end | sed 's/^/@say /'
-		elif was_misread && [ $retries -lt 2 ]; then
-			retries=$((retries + 1))
-			echo "@reset the emulator ran outdated code at '${current:-boot}': retry $retries of 2"
+			echo "@reset $why at '${current:-boot}': retry $retries of 2"
+			[ $how = 3 ] || show_end | sed 's/^/@say /'
+			! drop_passed || retries=0
 		elif [ -z "$current" ] || is_finished "$current"; then
 			current=${lines[0]%% *}
 			echo "@start $current"
