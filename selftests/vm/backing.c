@@ -5,14 +5,12 @@
  * asks for. On a machine with persistent memory, as vm/dax starts it, there is
  * one kind more: files with DAX.
  */
+#include "pattern.h"
 #include "vm.h"
 
-#include <fcntl.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <vpmem/vpmem.h>
@@ -21,7 +19,6 @@
 
 #define BOOT_S		200
 #define BLOCKS		20
-#define BLOCK_SIZE	4096
 #define SIZE		(4 << 20)
 #define PERSISTENT	"grep -q memmap= /proc/cmdline"
 #define KINDS_MAX	5
@@ -114,26 +111,6 @@ FIXTURE_TEARDOWN(backing)
 		EXPECT_TRUE(is_torn_down(kinds[i].tear_down));
 }
 
-/* The pattern of the guest's pmem program. */
-static int count_blocks(const char *path)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	const uint64_t *data = mmap(NULL, SIZE, PROT_READ, MAP_SHARED, fd, 0);
-	size_t words = BLOCK_SIZE / sizeof(*data);
-	int good = 0;
-
-	close(fd);
-	if (data == MAP_FAILED)
-		return -1;
-	for (uint64_t number = 0; number < BLOCKS; number++) {
-		for (size_t i = 0; i < words; i++)
-			good += data[number * words + i] ==
-				number * 0x9e3779b97f4a7c15ull + i;
-	}
-	munmap((void *)data, SIZE);
-	return good / words;
-}
-
 /* Where the module syncs each of its devices, which are named by number. */
 static int take_exec(const struct vpmem_dev_info *info, void *arg)
 {
@@ -169,8 +146,8 @@ TEST_F_TIMEOUT(backing, keeps_what_was_synced, 400)
 		EXPECT_EQ(kinds[i].exec, execs[i]) {
 			TH_LOG("%s", kinds[i].paths[0]);
 		}
-		EXPECT_EQ(BLOCKS, count_blocks(kinds[i].paths[0]));
-		EXPECT_EQ(BLOCKS, count_blocks(kinds[i].paths[1]));
+		EXPECT_EQ(BLOCKS, pattern_count(kinds[i].paths[0], 0));
+		EXPECT_EQ(BLOCKS, pattern_count(kinds[i].paths[1], 0));
 	}
 }
 

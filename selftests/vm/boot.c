@@ -4,6 +4,7 @@
  * where the console goes, every way in which a VM ends and what it leaves.
  */
 #include "firecracker.h"
+#include "pattern.h"
 #include "vm.h"
 
 #include <errno.h>
@@ -11,7 +12,6 @@
 #include <poll.h>
 #include <pty.h>
 #include <signal.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,7 +28,6 @@
 #define DISK		"/tmp/boot.img"
 #define CONSOLE		"/tmp/boot.console"
 #define BLOCKS		8
-#define BLOCK_SIZE	4096
 
 #define DEVICE		"/dev/mapper/vpmem-boot"
 #define CACHE		"/tmp/boot-cache"
@@ -87,31 +86,6 @@ static int wait_without_reading(struct vm_test *vm, int timeout_s)
 		usleep(100000);
 	}
 	return -ETIME;
-}
-
-/* The same pattern as the guest's pmem program writes. */
-static bool is_block(const uint64_t *block, uint64_t number)
-{
-	for (size_t i = 0; i < BLOCK_SIZE / sizeof(*block); i++) {
-		if (block[i] != number * 0x9e3779b97f4a7c15ull + i)
-			return false;
-	}
-	return true;
-}
-
-/* Good blocks on the medium itself, past every cache. */
-static int count_blocks(void)
-{
-	static uint64_t block[BLOCK_SIZE / sizeof(uint64_t)]
-		__attribute__((aligned(BLOCK_SIZE)));
-	int fd = open(DEVICE_RAM, O_RDONLY | O_DIRECT | O_CLOEXEC);
-	int good = 0;
-
-	while (read(fd, block, sizeof(block)) == sizeof(block) &&
-	       is_block(block, good))
-		good++;
-	close(fd);
-	return good;
 }
 
 /* Kernels and vCPUs */
@@ -412,7 +386,7 @@ FIXTURE_SETUP(unflushed)
 	ASSERT_EQ(0, vm_start_as(&self->vm, heed_interrupts,
 				 "pmem,store,0,0,8", 1, args));
 	ASSERT_EQ(0, vm_expect(&self->vm, "stored 8", BOOT_S));
-	ASSERT_EQ(0, count_blocks());
+	ASSERT_EQ(0, pattern_count(DEVICE_RAM, O_DIRECT));
 }
 
 FIXTURE_TEARDOWN(unflushed)
@@ -428,7 +402,7 @@ TEST_F_TIMEOUT(unflushed, is_written_at_the_end, 300)
 {
 	ASSERT_EQ(0, kill(self->vm.pid, SIGTERM));
 	EXPECT_EQ(0, vm_wait(&self->vm, END_S));
-	EXPECT_EQ(BLOCKS, count_blocks());
+	EXPECT_EQ(BLOCKS, pattern_count(DEVICE_RAM, O_DIRECT));
 }
 
 TEST_F_TIMEOUT(unflushed, second_interrupt_does_not_wait_for_it, 300)

@@ -3,12 +3,12 @@
  * A running VM is commanded by its control socket: the guest flushes all the
  * time, and what it was told is true, whatever is asked of the VM meanwhile.
  */
+#include "pattern.h"
 #include "vm.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +23,6 @@
 #define END_S		30
 #define TEST_S		400
 #define FILE_SIZE	(64 << 20)
-#define BLOCK_SIZE	4096
 
 #define DISK		"/tmp/control.img"
 #define SOCKET		"/tmp/control.sock"
@@ -36,31 +35,6 @@
 #define CREATE		"dmsetup create vpmem-control --table '0 16384 linear " \
 			DEVICE_RAM " 0'"
 #define REMOVE		"dmsetup remove --retry vpmem-control"
-
-/* The same pattern as the guest's pmem program writes. */
-static bool is_block(const uint64_t *block, uint64_t number)
-{
-	for (size_t i = 0; i < BLOCK_SIZE / sizeof(*block); i++) {
-		if (block[i] != number * 0x9e3779b97f4a7c15ull + i)
-			return false;
-	}
-	return true;
-}
-
-/* Good blocks from the start of a file, past every cache if @flags say so. */
-static int count_blocks(const char *path, int flags)
-{
-	static uint64_t block[BLOCK_SIZE / sizeof(uint64_t)]
-		__attribute__((aligned(BLOCK_SIZE)));
-	int fd = open(path, O_RDONLY | O_CLOEXEC | flags);
-	int good = 0;
-
-	while (read(fd, block, sizeof(block)) == sizeof(block) &&
-	       is_block(block, good))
-		good++;
-	close(fd);
-	return good;
-}
 
 /* What a command writes, as text. */
 static const char *output_of(const char *command)
@@ -169,7 +143,7 @@ TEST_F_TIMEOUT(control, paused_guest_is_not_answered_and_goes_on_later, TEST_S)
 	acks = vm_count(&self->vm, "ack ");
 	ASSERT_EQ(0, system(CTL "quit"));
 	EXPECT_EQ(0, vm_wait(&self->vm, END_S));
-	EXPECT_LE(acks, count_blocks(DISK, 0));
+	EXPECT_LE(acks, pattern_count(DISK, 0));
 	EXPECT_FALSE(vm_has(&self->vm, "block "));
 	EXPECT_NE(0, access(SOCKET, F_OK));
 }
@@ -306,11 +280,11 @@ TEST_F_TIMEOUT(other, quit_syncs_what_the_guest_did_not, TEST_S)
 	ASSERT_LE(0, device);
 	ASSERT_EQ(0, vm_start(&self->vm, "pmem,store,0,0,8", 1, args));
 	EXPECT_EQ(0, vm_expect(&self->vm, "stored 8", BOOT_S));
-	EXPECT_EQ(0, count_blocks(DEVICE_RAM, O_DIRECT));
+	EXPECT_EQ(0, pattern_count(DEVICE_RAM, O_DIRECT));
 	EXPECT_EQ(0, system(CTL "pause"));
 	EXPECT_EQ(0, system(CTL "quit"));
 	EXPECT_EQ(0, vm_wait(&self->vm, END_S));
-	EXPECT_EQ(8, count_blocks(DEVICE_RAM, O_DIRECT));
+	EXPECT_EQ(8, pattern_count(DEVICE_RAM, O_DIRECT));
 	close(device);
 	EXPECT_EQ(0, system(REMOVE));
 	system("echo 500 >/proc/sys/vm/dirty_writeback_centisecs");
@@ -367,7 +341,7 @@ TEST_F_TIMEOUT(reboot, guest_starts_again, TEST_S)
 	EXPECT_EQ(NULL, strstr(output_of(CTL "status"), "flushes 0"));
 	ASSERT_EQ(0, system(CTL "quit"));
 	EXPECT_EQ(0, vm_wait(&self->vm, END_S));
-	EXPECT_LE(4, count_blocks(DISK, 0));
+	EXPECT_LE(4, pattern_count(DISK, 0));
 }
 
 /* A panic is a reset, and a triple fault one without a word. */

@@ -3,12 +3,11 @@
  * A stock guest flushes: what it wrote is in the file, with either back end,
  * and the flushes are counted where they were served.
  */
+#include "pattern.h"
 #include "vm.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,29 +63,6 @@ FIXTURE_TEARDOWN(flush)
 	unlink(self->path);
 }
 
-/* The same pattern as the guest's pmem program writes. */
-static bool is_block(const uint64_t *block, uint64_t number)
-{
-	for (size_t i = 0; i < 4096 / sizeof(*block); i++) {
-		if (block[i] != number * 0x9e3779b97f4a7c15ull + i)
-			return false;
-	}
-	return true;
-}
-
-static int count_good_blocks(const char *path)
-{
-	uint64_t block[4096 / sizeof(uint64_t)];
-	int fd = open(path, O_RDONLY);
-	int good = 0;
-
-	while (read(fd, block, sizeof(block)) == sizeof(block) &&
-	       is_block(block, good))
-		good++;
-	close(fd);
-	return good;
-}
-
 static int take_info(const struct vpmem_dev_info *info, void *arg)
 {
 	*(struct vpmem_dev_info *)arg = *info;
@@ -110,7 +86,7 @@ TEST_F_TIMEOUT(flush, guest_data_is_in_the_file, 400)
 	}
 	EXPECT_EQ(0, vm_wait(&self->vm, 60));
 	EXPECT_TRUE(vm_has(&self->vm, "L2: exit status 0"));
-	EXPECT_EQ(BLOCKS, count_good_blocks(self->path));
+	EXPECT_EQ(BLOCKS, pattern_count(self->path, 0));
 }
 
 TEST_F_TIMEOUT(flush, guest_reads_back_what_an_earlier_one_wrote, 400)
@@ -145,7 +121,7 @@ TEST_F_TIMEOUT(flush, killed_vmm_leaves_nothing_and_its_file_is_free, 400)
 		usleep(100000);
 	}
 	EXPECT_EQ(0, info.id);
-	EXPECT_LE(20, count_good_blocks(self->path));
+	EXPECT_LE(20, pattern_count(self->path, 0));
 	ASSERT_EQ(0, vm_start(&self->vm, "pmem,verify,0,0,20", 1, args));
 	EXPECT_EQ(0, vm_wait(&self->vm, BOOT_S));
 	EXPECT_TRUE(vm_has(&self->vm, "verified 20"));

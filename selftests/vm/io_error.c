@@ -9,6 +9,7 @@
  * One guest has four devices: both back ends with both error policies.
  */
 #include "driver.h"
+#include "pattern.h"
 #include "vm.h"
 
 #include <errno.h>
@@ -30,7 +31,6 @@
 
 #define BOOT_S		150
 #define LINE_S		60
-#define BLOCK_BYTES	4096
 #define SECTOR_SIZE	512
 #define RAM		"/dev/ram1"
 #define MOUNT		"/tmp/io_error"
@@ -178,7 +178,7 @@ static int find_places(const struct _fixture_variant_io_error *variant, int devi
 		if (variant->mkfs)
 			err |= ioctl(fd, FIBMAP, &block);
 		places[i] = (variant->mkfs ? 0 : start) +
-			    (off_t)block * BLOCK_BYTES;
+			    (off_t)block * PATTERN_BYTES;
 	}
 	close(fd);
 	return err;
@@ -237,27 +237,17 @@ FIXTURE_TEARDOWN(io_error)
 	EXPECT_EQ(0, run("echo 500 >" BACKGROUND));
 }
 
-/* As the guest's pmem program fills a block. */
-static bool is_block(const uint64_t *block, unsigned int number)
-{
-	for (size_t i = 0; i < BLOCK_BYTES / sizeof(*block); i++)
-		if (block[i] != number * 0x9e3779b97f4a7c15ull + i)
-			return false;
-	return true;
-}
-
 /* Since the guest has said so, it may have overwritten it with a later one. */
 static bool is_on_disk(struct _test_data_io_error *self, int device,
 		       unsigned int number)
 {
-	uint64_t block[BLOCK_BYTES / sizeof(uint64_t)]
-		__attribute__((aligned(BLOCK_BYTES)));
+	uint64_t block[PATTERN_WORDS] __attribute__((aligned(PATTERN_BYTES)));
 
-	if (pread(self->ram_fd, block, BLOCK_BYTES,
-		  self->places[device][number % PLACES]) != BLOCK_BYTES)
+	if (pread(self->ram_fd, block, sizeof(block),
+		  self->places[device][number % PLACES]) != sizeof(block))
 		return false;
 	for (int round = 0; round < 4; round++)
-		if (is_block(block, (device << 24) + number + round * PLACES))
+		if (pattern_is(block, (device << 24) + number + round * PLACES))
 			return true;
 	return false;
 }

@@ -4,6 +4,8 @@
  * devices, syncs each and says so, reads them back. A device is the number of
  * a pmem device or a path, so that the same program can look at a backing file.
  */
+#include "pattern.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -16,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define BLOCK_SIZE	4096
+#define BLOCK_SIZE	PATTERN_BYTES
 
 struct writer {
 	int device;
@@ -62,7 +64,7 @@ static void silence_kernel(void)
 static void fill(uint64_t *block, uint64_t number)
 {
 	for (size_t i = 0; i < BLOCK_SIZE / sizeof(*block); i++)
-		block[i] = number * 0x9e3779b97f4a7c15ull + i;
+		block[i] = pattern_word(number, i);
 }
 
 /* Returns 0, or the errno of what failed. */
