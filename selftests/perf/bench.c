@@ -1,25 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Times the sync calls of one thread, in cycles of the time stamp counter. On a
- * machine that counts instructions as time, these are instructions, of guest and
- * host together.
+ * Times sync calls, in cycles of the time stamp counter. On a machine that counts
+ * instructions as time, these are instructions, of guest and host together.
  *
  * usage: bench COUNT PATH:LOAD...
  *
  * LOAD is a system call with nothing written (fsync, fdatasync, msync), or
  * "write" for 4 KiB before each fsync, "store" for 4 KiB through a mapping
- * before each msync. Of each it prints
+ * before each msync; "write@8" is the same from 8 threads at once, up to 64. Of
+ * each it prints
  *
  *	bench begin LOAD PATH
  *	bench end
  *	bench result LOAD COUNT MEAN MIN MEDIAN P99 MAX
  *
- * and waits after the first two for a line, so that the reader can look at his
+ * MEAN of several threads being the whole time by the number of calls; and waits after the first two lines for one, so that the reader can look at his
  * counters, with little said in between.
  * As the first process of a machine it says "bench up" and ends that.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,6 +34,7 @@
 
 #define BLOCK_SIZE	4096
 #define BLOCKS		64
+#define THREADS_MAX	64
 
 struct bench {
 	int fd;
@@ -87,10 +89,17 @@ static const struct load {
 	{ "store", dirty_by_store, sync_msync },
 };
 
-static const struct load *find_load(const char *name)
+/* LOAD or LOAD@THREADS */
+static const struct load *find_load(const char *text, int *threads)
 {
+	size_t len = strcspn(text, "@");
+
+	*threads = text[len] ? atoi(text + len + 1) : 1;
+	if (*threads < 1 || *threads > THREADS_MAX)
+		return NULL;
 	for (size_t i = 0; i < sizeof(loads) / sizeof(*loads); i++) {
-		if (!strcmp(loads[i].name, name))
+		if (strlen(loads[i].name) == len &&
+		    !strncmp(loads[i].name, text, len))
 			return &loads[i];
 	}
 	return NULL;
@@ -115,15 +124,12 @@ static int compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static void print_result(const char *name, uint64_t *cycles, int count)
+static void print_result(const char *name, uint64_t elapsed, uint64_t *cycles,
+			 int count)
 {
-	uint64_t sum = 0;
-
 	qsort(cycles, count, sizeof(*cycles), compare);
-	for (int i = 0; i < count; i++)
-		sum += cycles[i];
 	printf("bench result %s %d %llu %llu %llu %llu %llu\n", name, count,
-	       (unsigned long long)(sum / count),
+	       (unsigned long long)(elapsed / count),
 	       (unsigned long long)cycles[0],
 	       (unsigned long long)cycles[count / 2],
 	       (unsigned long long)cycles[(count - 1) * 99 / 100],
@@ -140,11 +146,71 @@ static void wait_for_line(void)
 	} while (c != '\n' && c != EOF);
 }
 
-static int run(struct bench *bench, const struct load *load, const char *path,
-	       int count)
+/* One thread's share: every @threads-th call from @first on. */
+struct share {
+	pthread_t thread;
+	struct bench bench;
+	const struct load *load;
+	uint64_t *cycles;
+	int first;
+	int threads;
+	int count;
+};
+
+static void *run_share(void *arg)
 {
-	uint64_t *cycles = calloc(count, sizeof(*cycles));
-	int bad = 0;
+	struct share *share = arg;
+
+	for (int i = share->first; i < share->count; i += share->threads)
+		share->cycles[i] = run_once(&share->bench, share->load, i);
+	return NULL;
+}
+
+/* What the calls took altogether, threads being there before and after. */
+static uint64_t run_threads(const struct bench *bench, const struct load *load,
+			    int threads, uint64_t *cycles, int count)
+{
+	static struct share shares[THREADS_MAX];
+	uint64_t start;
+
+	for (int i = 0; i < threads; i++)
+		shares[i] = (struct share) {
+			.bench = *bench,
+			.load = load,
+			.cycles = cycles,
+			.first = i,
+			.threads = threads,
+			.count = count,
+		};
+	start = __rdtsc();
+	for (int i = 1; i < threads; i++) {
+		if (pthread_create(&shares[i].thread, NULL, run_share, &shares[i]))
+			abort();
+	}
+	run_share(&shares[0]);
+	for (int i = 1; i < threads; i++)
+		pthread_join(shares[i].thread, NULL);
+	return __rdtsc() - start;
+}
+
+/* Without what dirtied the pages, where that can be told apart. */
+static uint64_t time_of(uint64_t elapsed, int threads, const uint64_t *cycles,
+			int count)
+{
+	uint64_t sum = 0;
+
+	if (threads > 1)
+		return elapsed;
+	for (int i = 0; i < count; i++)
+		sum += cycles[i];
+	return sum;
+}
+
+static int run(struct bench *bench, const char *name, const char *path, int count)
+{
+	uint64_t *cycles = calloc(count, sizeof(*cycles)), elapsed;
+	int bad = 0, threads;
+	const struct load *load = find_load(name, &threads);
 
 	if (!cycles)
 		return ENOMEM;
@@ -153,15 +219,14 @@ static int run(struct bench *bench, const struct load *load, const char *path,
 		bad += dirty_by_write(bench, i) || fsync(bench->fd);
 	for (int i = 0; i < BLOCKS; i++)
 		bad += !run_once(bench, load, i);
-	printf("bench begin %s %s\n", load->name, path);
+	printf("bench begin %s %s\n", name, path);
 	wait_for_line();
-	for (int i = 0; i < count; i++) {
-		cycles[i] = run_once(bench, load, i);
-		bad += !cycles[i];
-	}
+	elapsed = run_threads(bench, load, threads, cycles, count);
 	printf("bench end\n");
 	wait_for_line();
-	print_result(load->name, cycles, count);
+	for (int i = 0; i < count; i++)
+		bad += !cycles[i];
+	print_result(name, time_of(elapsed, threads, cycles, count), cycles, count);
 	free(cycles);
 	return bad ? EIO : 0;
 }
@@ -181,15 +246,14 @@ static int run_argument(char *argument, int count)
 {
 	static struct bench bench;
 	char *colon = strrchr(argument, ':');
-	const struct load *load = colon ? find_load(colon + 1) : NULL;
-	int err;
+	int threads, err;
 
-	if (!load)
+	if (!colon || !find_load(colon + 1, &threads))
 		return EINVAL;
 	*colon = '\0';
 	err = open_path(&bench, argument);
 	if (!err) {
-		err = run(&bench, load, argument, count);
+		err = run(&bench, colon + 1, argument, count);
 		munmap(bench.map, BLOCKS * BLOCK_SIZE);
 	}
 	if (bench.fd >= 0)

@@ -7,6 +7,7 @@
 #	 bench-l1 host MEDIA COUNT RUNS		of the host's own
 #	 bench-l1 boot FORMAT DEVICES RUNS	VMM start to the guest's init; "kept" is
 #						a bzImage that was unpacked before
+#	 bench-l1 attach RUNS			cost of devices that do nothing
 #
 # PEER		inline, worker, user: vpmem-vmm; floor: vpmem-vmm, with a region of RAM
 #		for which the guest sends no requests; qemu; firecracker
@@ -18,6 +19,7 @@
 #	sync PEER RUN MEDIUM LOAD COUNT MEAN MIN MEDIAN P99 MAX
 #	count PEER MEDIUM LOAD COUNT NAME=VALUE...
 #	boot FORMAT DEVICES RUN SECONDS
+#	attach DEVICES ADD DELETE SLAB VMALLOC
 
 set -e
 l2=/lib/vpmem/l2
@@ -61,12 +63,22 @@ prepare() { # MEDIA
 
 # PATH:LOAD of each thing to measure, in the guest.
 guest_jobs() {
-	local number=0 medium
+	local number=0 medium load
 
 	for medium in $media; do
-		printf ',/dev/pmem%d:fsync,/dev/pmem%d:write' $number $number
+		for load in fsync write $(parallel_loads "$medium"); do
+			printf ',/dev/pmem%d:%s' $number "$load"
+		done
 		number=$((number + 1))
 	done
+}
+
+# Where several requests meet in one sync, and where their cost can be counted.
+parallel_loads() { # MEDIUM
+	case $1 in
+	tmpfs) echo fsync@8 fsync@64 ;;
+	disk) echo write@8 write@64 ;;
+	esac
 }
 
 vmm() { # KEYS DEVICES...
@@ -160,11 +172,18 @@ disk_stat() { # FIELD
 		echo 0
 }
 
+# Calls of the one function that all syncs go through.
+sync_count() {
+	awk '$1 == "bench_sync" { print $2 }' $tracing/kprobe_profile | grep . ||
+		echo 0
+}
+
 counters() {
 	echo "exits $(kvm_stat exits)"
 	echo "user_exits $(trace_count)"
 	echo "irq_windows $(kvm_stat irq_window_exits)"
 	echo "emulated $(kvm_stat insn_emulation)"
+	echo "syncs $(sync_count)"
 	echo "switches $(awk '/^ctxt/ { print $2 }' /proc/stat)"
 	# A flush counts as a write, too.
 	echo "requests $(disk_stat 5)"
@@ -183,6 +202,15 @@ trace_exits() { # 0|1
 	[ -e $tracing/events/kvm/kvm_userspace_exit/enable ] || return 0
 	echo 0 >$tracing/trace
 	echo "$1" >$tracing/events/kvm/kvm_userspace_exit/enable
+}
+
+# Counted and, as nobody has that number, not recorded.
+count_syncs() { # 0|1
+	local event=$tracing/events/kprobes/bench_sync
+
+	[ -e $event ] || echo p:bench_sync vfs_fsync_range >>$tracing/kprobe_events
+	echo 'common_pid < 0' >$event/filter
+	echo "$1" >$event/enable
 }
 
 # -- one guest
@@ -232,13 +260,13 @@ follow() { # PEER RUN
 run_peer() { # PEER RUN
 	rm -f /tmp/in /tmp/out
 	mkfifo /tmp/in /tmp/out
-	[ "$2" != 0 ] || trace_exits 1
+	[ "$2" != 0 ] || { trace_exits 1; count_syncs 1; }
 	(start_peer "$1" </tmp/in >/tmp/out 2>&1) &
 	exec 4>/tmp/in
 	follow "$1" "$2" </tmp/out
 	exec 4>&-
 	wait $!
-	[ "$2" != 0 ] || trace_exits 0
+	[ "$2" != 0 ] || { trace_exits 0; count_syncs 0; }
 }
 
 carriage_return=$(printf '\r')
@@ -296,10 +324,21 @@ cmd_boot() { # FORMAT DEVICES RUNS
 	done
 }
 
+cmd_attach() { # RUNS
+	local run=1
+
+	insmod /lib/vpmem/vpmem.ko
+	while [ $run -le "$1" ]; do
+		attach 1 100 1000
+		run=$((run + 1))
+	done
+}
+
 what=$1
 shift
 case $what in
 sync) cmd_sync "$@" ;;
 host) cmd_sync host "$@" ;;
 boot) cmd_boot "$@" ;;
+attach) cmd_attach "$@" ;;
 esac

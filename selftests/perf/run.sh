@@ -42,6 +42,7 @@ disk-worker		sync worker disk $count 0
 disk-user		sync user disk $count 0
 disk-qemu		sync qemu disk $count 0
 disk-host		host disk $count 0
+attach			attach $runs
 boot-bzImage-1		boot bzImage 1 $runs
 boot-kept-1		boot kept 1 $runs
 boot-ELF-1		boot ELF 1 $runs
@@ -100,7 +101,8 @@ try_row() { # NAME JOB
 	local status
 
 	RIG_ACCEL=icount RIG_DISKS=() RIG_L2ALL='' RIG_STALL=400
-	RIG_FILES=("$here/l1.sh:usr/bin/bench-l1" "$O/selftests/guest/bench:usr/bin/bench")
+	RIG_FILES=("$here/l1.sh:usr/bin/bench-l1" "$O/selftests/guest/bench:usr/bin/bench"
+		   "$O/selftests/perf/attach:usr/bin/attach")
 	peer_files "$1"
 	case $1 in
 	boot-* | firecracker) RIG_L2ALL=1 ;;
@@ -126,7 +128,7 @@ run_row() { # NAME JOB
 	for try in 1 2 3; do
 		say "$1${2:+: $2}"
 		if try_row "$1" "$2"; then
-			sed -n 's/^|\(sync\|count\|boot\) /\1 /p' "$RIG_RESULTS" >>"$out/raw"
+			sed -n 's/^|\(sync\|count\|boot\|attach\) /\1 /p' "$RIG_RESULTS" >>"$out/raw"
 			return
 		fi
 		rig_kill

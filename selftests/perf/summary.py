@@ -18,6 +18,7 @@ PEERS = {
     "qemu": "QEMU virtio-pmem-pci",
     "host": "the host itself",
 }
+PARALLEL = [("tmpfs", "fsync"), ("tmpfs", "fsync@8"), ("tmpfs", "fsync@64")]
 COLUMNS = [
     ("tmpfs", "fsync"),
     ("tmpfs", "write"),
@@ -34,6 +35,7 @@ class Raw:
         self.syncs = defaultdict(list)
         self.counts = {}
         self.boots = defaultdict(list)
+        self.attaches = defaultdict(list)
         with open(path, encoding="utf-8") as file:
             for line in file:
                 self.take(line.split())
@@ -53,6 +55,8 @@ class Raw:
         elif words[0] == "boot":
             image, devices, _, before, after = words[1:]
             self.boots[image, int(devices)].append(float(after) - float(before))
+        elif words[0] == "attach":
+            self.attaches[int(words[1])].append([int(word) for word in words[2:]])
 
 
 def spread(values):
@@ -92,6 +96,15 @@ def print_syncs(raw):
             if peer != "host"
         ],
     )
+    table(
+        "Instructions for each sync of 1, 8 and 64 threads of one virtual CPU",
+        ["", *(" ".join(column) for column in PARALLEL)],
+        [
+            [text, *(sync_cell(raw, peer, column) for column in PARALLEL)]
+            for peer, text in PEERS.items()
+            if peer != "host"
+        ],
+    )
     loads = ["fsync", "fdatasync", "msync", "write", "store"]
     table(
         "The same on the host, without a guest (write: 4 KiB, then fsync; store: 4 KiB, then msync)",
@@ -113,17 +126,17 @@ def count_rows(raw, media, names):
 
 
 def print_counts(raw):
-    names = ["exits", "user_exits", "irq_windows", "emulated", "switches"]
+    names = ["exits", "user_exits", "irq_windows", "emulated", "switches", "syncs"]
     table(
-        "For each sync: exits of the vCPU, those to user space, for an interrupt window, for an\n"
-        "instruction to emulate; context switches of the whole host",
+        "For each sync of the guest: exits of the vCPU, those to user space, for an interrupt\n"
+        "window, for an instruction to emulate; context switches of the whole host, and its syncs",
         ["", *names],
         list(count_rows(raw, ("tmpfs", "ramdisk"), names)),
     )
-    names = ["requests", "disk_flushes", "sectors"]
+    names = ["syncs", "requests", "disk_flushes", "sectors"]
     table(
-        "For each sync: what reached the disk (ext4 on virtio-blk): requests to write or flush,\n"
-        "how many of them flushes, and sectors written",
+        "For each sync of the guest: syncs of the host, and what reached the disk (ext4 on virtio-blk):\n"
+        "requests to write or flush, how many of them flushes, and sectors written",
         ["", *names],
         list(count_rows(raw, ("disk",), names)),
     )
@@ -141,6 +154,22 @@ def print_boots(raw):
                 str(len(values)),
             ]
             for (image, devices), values in sorted(raw.boots.items())
+        ],
+    )
+
+
+def print_attaches(raw):
+    table(
+        "Devices of the module that do nothing, for each: instructions to add it and start its\n"
+        "queue, and to delete it; bytes of the kernel's memory, in whole pages",
+        ["at once", "add", "delete", "slab", "vmalloc", "runs"],
+        [
+            [
+                str(devices),
+                *(f"{statistics.median(v) / devices:,.0f}" for v in zip(*values)),
+                str(len(values)),
+            ]
+            for devices, values in sorted(raw.attaches.items())
         ],
     )
 
@@ -181,6 +210,7 @@ def main():
     print_syncs(raw)
     print_counts(raw)
     print_boots(raw)
+    print_attaches(raw)
 
 
 if __name__ == "__main__":
