@@ -17,7 +17,7 @@
 
 #include "kselftest_harness.h"
 
-#define BOOT_S		200
+#define BOOT_S		300
 #define BLOCKS		20
 #define SIZE		(4 << 20)
 #define PERSISTENT	"grep -q memmap= /proc/cmdline"
@@ -121,7 +121,7 @@ static int take_exec(const struct vpmem_dev_info *info, void *arg)
 	return 0;
 }
 
-TEST_F_TIMEOUT(backing, keeps_what_was_synced, 400)
+TEST_F_TIMEOUT(backing, keeps_what_was_synced, 600)
 {
 	static char options[2 * KINDS_MAX][96];
 	const char *args[VM_ARGS_MAX] = { "--memory", "256M", "--cpus", "2" };

@@ -23,8 +23,8 @@
 
 #include "kselftest_harness.h"
 
-#define BOOT_S		150
-#define END_S		30
+#define BOOT_S		200
+#define END_S		60
 #define DISK		"/tmp/boot.img"
 #define CONSOLE		"/tmp/boot.console"
 #define BLOCKS		8
@@ -90,7 +90,7 @@ static int wait_without_reading(struct vm_test *vm, int timeout_s)
 
 /* Kernels and vCPUs */
 
-TEST_F_TIMEOUT(boot, elf_kernel_on_two_vcpus, 300)
+TEST_F_TIMEOUT(boot, elf_kernel_on_two_vcpus, 500)
 {
 	const char *const args[] = {
 		"--kernel", VM_ELF, "--memory", "256M", "--cpus", "2", NULL
@@ -104,7 +104,7 @@ TEST_F_TIMEOUT(boot, elf_kernel_on_two_vcpus, 300)
 	EXPECT_FALSE(vm_has(&self->vm, "vpmem-vmm: "));
 }
 
-TEST_F_TIMEOUT(boot, bzimage_on_eight_vcpus, 300)
+TEST_F_TIMEOUT(boot, bzimage_on_eight_vcpus, 500)
 {
 	const char *const args[] = { "--memory", "256M", "--cpus", "8", NULL };
 
@@ -115,7 +115,7 @@ TEST_F_TIMEOUT(boot, bzimage_on_eight_vcpus, 300)
 	EXPECT_TRUE(vm_has(&self->vm, "L2: exit status 0"));
 }
 
-TEST_F_TIMEOUT(boot, bzimage_that_was_unpacked_before, 400)
+TEST_F_TIMEOUT(boot, bzimage_that_was_unpacked_before, 600)
 {
 	const char *const args[] = {
 		"--memory", "256M", "--kernel-cache", CACHE, "-v", NULL
@@ -133,7 +133,7 @@ TEST_F_TIMEOUT(boot, bzimage_that_was_unpacked_before, 400)
 }
 
 /* Nothing comes on a console that is not there; the file tells. */
-TEST_F_TIMEOUT(boot, kernel_of_the_other_series_without_a_console, 300)
+TEST_F_TIMEOUT(boot, kernel_of_the_other_series_without_a_console, 500)
 {
 	const char *const args[] = {
 		"--kernel", VM_OTHER_KERNEL, "--initrd", VM_OTHER_INITRD,
@@ -153,7 +153,7 @@ TEST_F_TIMEOUT(boot, kernel_of_the_other_series_without_a_console, 300)
 	EXPECT_EQ(NULL, strstr(read_file(DISK), l1.release));
 }
 
-TEST_F_TIMEOUT(boot, root_on_pmem_and_the_console_in_a_file, 300)
+TEST_F_TIMEOUT(boot, root_on_pmem_and_the_console_in_a_file, 500)
 {
 	const char *const args[] = {
 		"--memory", "256M", "--cpus", "1", "--serial", CONSOLE,
@@ -199,7 +199,7 @@ static int write_file(const char *path, const char *text)
 	return fclose(file) || is_bad ? -EIO : 0;
 }
 
-TEST_F_TIMEOUT(boot, firecrackers_file_unchanged, 300)
+TEST_F_TIMEOUT(boot, firecrackers_file_unchanged, 500)
 {
 	const char *const args[] = { "--config", FC_CONFIG, NULL };
 
@@ -242,17 +242,17 @@ TEST_F_TIMEOUT(boot, firecrackers_file_unchanged, 300)
 	EXPECT_EQ(0, vm_wait(&self->vm, END_S));			\
 } while (0)
 
-TEST_F_TIMEOUT(boot, panic_resets_the_guest, 300)
+TEST_F_TIMEOUT(boot, panic_resets_the_guest, 500)
 {
 	EXPECT_RESET("");
 }
 
-TEST_F_TIMEOUT(boot, reset_by_the_keyboard, 300)
+TEST_F_TIMEOUT(boot, reset_by_the_keyboard, 500)
 {
 	EXPECT_RESET("reboot=k");
 }
 
-TEST_F_TIMEOUT(boot, reset_by_acpi, 300)
+TEST_F_TIMEOUT(boot, reset_by_acpi, 500)
 {
 	EXPECT_RESET("reboot=a");
 }
@@ -308,7 +308,7 @@ static const char *const talking[] = {
 	"console=ttyS0 panic=0", NULL
 };
 
-TEST_F_TIMEOUT(boot, keys_end_it_and_an_ignored_signal_does_not, 300)
+TEST_F_TIMEOUT(boot, keys_end_it_and_an_ignored_signal_does_not, 500)
 {
 	ASSERT_EQ(0, start_on_terminal(self, take_keyboard_as_nohup, talking));
 	ASSERT_EQ(0, vm_expect(&self->vm, "Linux version", BOOT_S));
@@ -320,7 +320,7 @@ TEST_F_TIMEOUT(boot, keys_end_it_and_an_ignored_signal_does_not, 300)
 	EXPECT_TRUE(is_as_before(self));
 }
 
-TEST_F_TIMEOUT(boot, terminal_that_hangs_up_ends_it, 300)
+TEST_F_TIMEOUT(boot, terminal_that_hangs_up_ends_it, 500)
 {
 	ASSERT_EQ(0, start_on_terminal(self, take_keyboard, talking));
 	ASSERT_EQ(0, vm_expect(&self->vm, "Linux version", BOOT_S));
@@ -339,7 +339,7 @@ TEST_F_TIMEOUT(boot, bad_kernel_restores_the_terminal, 60)
 }
 
 /* The reader of the console has stopped to read, and typing goes on. */
-TEST_F_TIMEOUT(boot, nobody_reads_the_console, 300)
+TEST_F_TIMEOUT(boot, nobody_reads_the_console, 500)
 {
 	struct pollfd pfd = { .events = POLLIN };
 
@@ -398,14 +398,14 @@ FIXTURE_TEARDOWN(unflushed)
 	system("echo 500 >/proc/sys/vm/dirty_writeback_centisecs");
 }
 
-TEST_F_TIMEOUT(unflushed, is_written_at_the_end, 300)
+TEST_F_TIMEOUT(unflushed, is_written_at_the_end, 500)
 {
 	ASSERT_EQ(0, kill(self->vm.pid, SIGTERM));
 	EXPECT_EQ(0, vm_wait(&self->vm, END_S));
 	EXPECT_EQ(BLOCKS, pattern_count(DEVICE_RAM, O_DIRECT));
 }
 
-TEST_F_TIMEOUT(unflushed, second_interrupt_does_not_wait_for_it, 300)
+TEST_F_TIMEOUT(unflushed, second_interrupt_does_not_wait_for_it, 500)
 {
 	ASSERT_EQ(0, system(SUSPEND));
 	ASSERT_EQ(0, kill(self->vm.pid, SIGINT));

@@ -19,9 +19,9 @@
 
 #include "kselftest_harness.h"
 
-#define BOOT_S		150
-#define END_S		30
-#define TEST_S		400
+#define BOOT_S		200
+#define END_S		60
+#define TEST_S		600
 #define FILE_SIZE	(64 << 20)
 
 #define DISK		"/tmp/control.img"

@@ -110,7 +110,7 @@ static int take_only(const struct vpmem_dev_info *info, void *arg)
 }
 
 /* More flushes at once than the limits let pass, by the module and by a thread. */
-TEST_F_TIMEOUT(devices, limits_hold_on_both_sides, 400)
+TEST_F_TIMEOUT(devices, limits_hold_on_both_sides, 600)
 {
 	const char *const args[] = {
 		"--memory", "256M", "--metrics", "/tmp/limits.json",
@@ -136,7 +136,7 @@ TEST_F_TIMEOUT(devices, limits_hold_on_both_sides, 400)
 	unlink("/tmp/limits.json");
 }
 
-TEST_F_TIMEOUT(devices, read_only_device_keeps_its_file, 400)
+TEST_F_TIMEOUT(devices, read_only_device_keeps_its_file, 600)
 {
 	const char *const args[] = {
 		"--memory", "256M", "--pmem",
@@ -152,7 +152,7 @@ TEST_F_TIMEOUT(devices, read_only_device_keeps_its_file, 400)
 	EXPECT_TRUE(vm_has(&self->vm, "guest: "));
 }
 
-TEST_F_TIMEOUT(devices, discarded_writes_are_seen_by_the_guest_alone, 400)
+TEST_F_TIMEOUT(devices, discarded_writes_are_seen_by_the_guest_alone, 600)
 {
 	const char *const args[] = {
 		"--memory", "256M", "--pmem",
@@ -167,7 +167,7 @@ TEST_F_TIMEOUT(devices, discarded_writes_are_seen_by_the_guest_alone, 400)
 	EXPECT_EQ(0, system("md5sum -c /tmp/dw.md5 >/dev/null"));
 }
 
-TEST_F_TIMEOUT(devices, size_is_rounded_up_and_the_tail_is_zero, 400)
+TEST_F_TIMEOUT(devices, size_is_rounded_up_and_the_tail_is_zero, 600)
 {
 	const char *const args[] = {
 		"--memory", "256M", "--pmem", "path=/tmp/odd.img,flush=kernel",
@@ -180,7 +180,7 @@ TEST_F_TIMEOUT(devices, size_is_rounded_up_and_the_tail_is_zero, 400)
 	EXPECT_TRUE(vm_has(&self->vm, "size 4194304"));
 }
 
-TEST_F_TIMEOUT(devices, file_that_shrinks_ends_the_vm, 400)
+TEST_F_TIMEOUT(devices, file_that_shrinks_ends_the_vm, 600)
 {
 	const char *const args[] = {
 		"--memory", "256M", "--pmem", "path=/tmp/shrinks.img", NULL,

@@ -133,7 +133,7 @@ FIXTURE_TEARDOWN(exits_of_flush)
  * ports at least the notifications are answered by KVM. A tick of the guest's clock
  * costs up to three exits: its timer is set, it rings, and waits for the window.
  */
-TEST_F_TIMEOUT(exits_of_flush, user_space_has_no_part, 400)
+TEST_F_TIMEOUT(exits_of_flush, user_space_has_no_part, 600)
 {
 	const char *const args[] = {
 		"--memory", "256M", "--metrics", METRICS, "--pmem",
@@ -223,7 +223,7 @@ TEST_F_TIMEOUT(exits, reads_of_registers_make_none, 500)
 }
 
 /* Whatever the guest does to its device: it works, and still no register exits. */
-TEST_F_TIMEOUT(exits, registers_stay_memory_when_they_move, 400)
+TEST_F_TIMEOUT(exits, registers_stay_memory_when_they_move, 600)
 {
 	static const char *const steps[] = {
 		"pci: rebound", "pci: switched off and on", "pci: rescanned",

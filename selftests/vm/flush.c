@@ -19,7 +19,7 @@
 
 #define BLOCKS		64
 #define FILE_SIZE	(16 << 20)
-#define BOOT_S		150
+#define BOOT_S		200
 
 FIXTURE(flush) {
 	struct vm_test vm;
@@ -69,7 +69,7 @@ static int take_info(const struct vpmem_dev_info *info, void *arg)
 	return 0;
 }
 
-TEST_F_TIMEOUT(flush, guest_data_is_in_the_file, 400)
+TEST_F_TIMEOUT(flush, guest_data_is_in_the_file, 600)
 {
 	const char *const args[] = { "--memory", "256M", "--pmem",
 				     self->option, NULL };
@@ -89,7 +89,7 @@ TEST_F_TIMEOUT(flush, guest_data_is_in_the_file, 400)
 	EXPECT_EQ(BLOCKS, pattern_count(self->path, 0));
 }
 
-TEST_F_TIMEOUT(flush, guest_reads_back_what_an_earlier_one_wrote, 400)
+TEST_F_TIMEOUT(flush, guest_reads_back_what_an_earlier_one_wrote, 600)
 {
 	const char *const args[] = { "--memory", "256M", "--pmem",
 				     self->option, NULL };
@@ -102,7 +102,7 @@ TEST_F_TIMEOUT(flush, guest_reads_back_what_an_earlier_one_wrote, 400)
 	EXPECT_TRUE(vm_has(&self->vm, "verified 8"));
 }
 
-TEST_F_TIMEOUT(flush, killed_vmm_leaves_nothing_and_its_file_is_free, 400)
+TEST_F_TIMEOUT(flush, killed_vmm_leaves_nothing_and_its_file_is_free, 600)
 {
 	const char *const args[] = { "--memory", "256M", "--pmem",
 				     self->option, NULL };

@@ -9,7 +9,7 @@
 #include "kselftest_harness.h"
 
 #define DISK		"/tmp/footprint.img"
-#define BOOT_S		150
+#define BOOT_S		200
 #define LIMIT_KIB	1536
 #define IDLE_S		6
 
@@ -88,7 +88,7 @@ static long count_sleeps(pid_t pid)
 	return count;
 }
 
-TEST_F_TIMEOUT(footprint, memory_of_its_own_is_small, 200)
+TEST_F_TIMEOUT(footprint, memory_of_its_own_is_small, 600)
 {
 	long kib = own_kib(self->vm.pid);
 
@@ -97,7 +97,7 @@ TEST_F_TIMEOUT(footprint, memory_of_its_own_is_small, 200)
 	EXPECT_GE(LIMIT_KIB, kib);
 }
 
-TEST_F_TIMEOUT(footprint, event_loop_sleeps_while_nothing_happens, 200)
+TEST_F_TIMEOUT(footprint, event_loop_sleeps_while_nothing_happens, 600)
 {
 	long before = count_sleeps(self->vm.pid);
 

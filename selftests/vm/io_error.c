@@ -29,7 +29,7 @@
 
 #include "kselftest_harness.h"
 
-#define BOOT_S		150
+#define BOOT_S		200
 #define LINE_S		60
 #define SECTOR_SIZE	512
 #define RAM		"/dev/ram1"
@@ -383,7 +383,7 @@ static int clear_error(struct _test_data_io_error *self, const char *name)
 	return run("vpmemctl clear-error %u", info_of(self, name).id);
 }
 
-TEST_F_TIMEOUT(io_error, no_block_is_acknowledged_that_is_not_on_the_disk, 400)
+TEST_F_TIMEOUT(io_error, no_block_is_acknowledged_that_is_not_on_the_disk, 600)
 {
 	unsigned int number;
 	int i;

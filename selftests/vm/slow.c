@@ -16,7 +16,7 @@
 
 #include "kselftest_harness.h"
 
-#define BOOT_S		150
+#define BOOT_S		200
 #define DEVICE		"/dev/mapper/vpmem-vm"
 #define CREATE		"dmsetup create vpmem-vm --table '0 16384 linear /dev/ram2 0'"
 #define SUSPEND		"dmsetup suspend --noflush --nolockfs vpmem-vm"
@@ -79,7 +79,7 @@ static bool devices_are_gone(struct vpmem_sock *sock)
 	return false;
 }
 
-TEST_F_TIMEOUT(slow, vmm_is_killed_while_a_flush_hangs, 400)
+TEST_F_TIMEOUT(slow, vmm_is_killed_while_a_flush_hangs, 600)
 {
 	const char *const args[] = {
 		"--memory", "256M", "--cpus", "2", "--pmem", variant->option,

@@ -8,7 +8,7 @@
 
 #include "kselftest_harness.h"
 
-#define BOOT_S	150
+#define BOOT_S	200
 #define DEVICE	"/dev/mapper/vpmem-unload"
 #define CREATE	"dmsetup create vpmem-unload --table '0 16384 linear /dev/ram2 0'"
 #define SUSPEND	"dmsetup suspend --noflush --nolockfs vpmem-unload"
@@ -30,7 +30,7 @@ FIXTURE_TEARDOWN(unload)
 	system("rmmod vpmem 2>/dev/null");
 }
 
-TEST_F_TIMEOUT(unload, guest_is_told_and_nothing_is_acknowledged_any_more, 400)
+TEST_F_TIMEOUT(unload, guest_is_told_and_nothing_is_acknowledged_any_more, 600)
 {
 	const char *const args[] = {
 		"--memory", "256M", "--pmem",
@@ -49,7 +49,7 @@ TEST_F_TIMEOUT(unload, guest_is_told_and_nothing_is_acknowledged_any_more, 400)
 }
 
 /* The module goes while a sync is under way: nobody of it answers any more. */
-TEST_F_TIMEOUT(unload, request_in_service_is_refused, 400)
+TEST_F_TIMEOUT(unload, request_in_service_is_refused, 600)
 {
 	const char *const args[] = {
 		"--memory", "256M", "--pmem",

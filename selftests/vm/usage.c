@@ -28,7 +28,7 @@
 /* Some mistakes are only found once the kernel is unpacked. */
 #define REFUSE_S	30
 #define START_S		30
-#define TEST_S		200
+#define TEST_S		300
 
 #define GOOD		"/tmp/usage.good"
 #define BAD		"/tmp/usage.bad"
