@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 /* Of a console, where something did not come. */
@@ -81,11 +82,14 @@ int vm_start_as(struct vm_test *vm, int (*prepare)(void), const char *run,
 		int nr_pmem, const char *const args[])
 {
 	const char *argv[VM_ARGS_MAX] = {
-		"--kernel", VM_KERNEL, "--initrd", VM_INITRD, "--cmdline",
+		"--kernel", VM_KERNEL, "--kernel-cache", VM_CACHE,
+		"--initrd", VM_INITRD, "--cmdline",
 	};
 	char cmdline[512];
-	int count = 5;
+	int count = 7;
 
+	if (mkdir(VM_CACHE, 0700) && errno != EEXIST)
+		return -errno;
 	snprintf(cmdline, sizeof(cmdline),
 		 "console=ttyS0 quiet panic=-1 highres=off pci=noearly pmem=%d run=%s",
 		 nr_pmem, run);

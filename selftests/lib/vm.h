@@ -10,6 +10,9 @@
 #define VM_KERNEL	"/lib/vpmem/l2/vmlinuz"
 #define VM_INITRD	"/lib/vpmem/l2/initrd.img"
 
+/* Unpacking Debian's 6.1 takes longer than its start. */
+#define VM_CACHE	"/run/kernels"
+
 /* Of tests with guests=all in settings: the same as ELF, the other series. */
 #define VM_ELF		"/lib/vpmem/l2/vmlinux"
 #define VM_OTHER_KERNEL	"/lib/vpmem/l2/other/vmlinuz"
