@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-long meminfo(const char *field)
+long meminfo_bytes(const char *field)
 {
 	FILE *file = fopen("/proc/meminfo", "r");
 	char line[128];

@@ -3,7 +3,7 @@
 #ifndef MEMINFO_H
 #define MEMINFO_H
 
-/** meminfo() - A field of /proc/meminfo, as "Slab", in bytes; 0 if not there. */
-long meminfo(const char *field);
+/** meminfo_bytes() - A field of /proc/meminfo, as "Slab"; 0 if it is not there. */
+long meminfo_bytes(const char *field);
 
 #endif /* MEMINFO_H */

@@ -142,15 +142,15 @@ TEST_F_TIMEOUT(scale, thousand_devices_of_one_process, 120)
 	ASSERT_EQ(0, fleet_open(self->fleet, DEVICES));
 	threads = count_kernel_threads();
 	ASSERT_LT(0, threads);
-	slab = meminfo("Slab");
-	vmalloc = meminfo("VmallocUsed");
+	slab = meminfo_bytes("Slab");
+	vmalloc = meminfo_bytes("VmallocUsed");
 	start = now_seconds();
 	ASSERT_EQ(0, fleet_add(self->fleet));
 	TH_LOG("%.0f us to add and start a device",
 	       (now_seconds() - start) / DEVICES * 1e6);
 	TH_LOG("%ld bytes of slab, %ld of vmalloc for a device",
-	       (meminfo("Slab") - slab) / DEVICES,
-	       (meminfo("VmallocUsed") - vmalloc) / DEVICES);
+	       (meminfo_bytes("Slab") - slab) / DEVICES,
+	       (meminfo_bytes("VmallocUsed") - vmalloc) / DEVICES);
 	EXPECT_EQ(DEVICES, count_devices(self->watcher));
 	EXPECT_GT(threads + THREADS_SLACK, count_kernel_threads());
 	EXPECT_EQ(0, fleet_flush(self->fleet));
@@ -175,7 +175,7 @@ static void own_a_share(struct fleet *fleet, int ready_fd)
 TEST_F_TIMEOUT(scale, thousand_devices_of_killed_processes, 120)
 {
 	int threads = count_kernel_threads();
-	long slab = meminfo("Slab");
+	long slab = meminfo_bytes("Slab");
 	pid_t pids[PROCESSES];
 	int fds[2], err, i;
 
@@ -198,7 +198,7 @@ TEST_F_TIMEOUT(scale, thousand_devices_of_killed_processes, 120)
 		ASSERT_EQ(pids[i], waitpid(pids[i], NULL, 0));
 	EXPECT_TRUE(are_gone(self->watcher));
 	TH_LOG("%ld bytes of slab more than before",
-	       meminfo("Slab") - slab);
+	       meminfo_bytes("Slab") - slab);
 	close(fds[0]);
 	close(fds[1]);
 }

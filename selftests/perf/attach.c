@@ -45,13 +45,14 @@ static int delete_all(struct fleet *fleet)
 
 static int measure(struct fleet *fleet)
 {
-	long slab = meminfo("Slab"), vmalloc = meminfo("VmallocUsed");
+	long vmalloc = meminfo_bytes("VmallocUsed");
+	long slab = meminfo_bytes("Slab");
 	uint64_t start = __rdtsc(), added, deleting;
 	int err = add_all(fleet);
 
 	added = __rdtsc() - start;
-	slab = meminfo("Slab") - slab;
-	vmalloc = meminfo("VmallocUsed") - vmalloc;
+	slab = meminfo_bytes("Slab") - slab;
+	vmalloc = meminfo_bytes("VmallocUsed") - vmalloc;
 	start = __rdtsc();
 	err = err ?: delete_all(fleet);
 	deleting = __rdtsc() - start;

@@ -14,8 +14,9 @@
  *	bench end
  *	bench result LOAD COUNT MEAN MIN MEDIAN P99 MAX
  *
- * MEAN of several threads being the whole time by the number of calls; and waits after the first two lines for one, so that the reader can look at his
- * counters, with little said in between.
+ * MEAN of several threads being the whole time by the number of calls. It waits
+ * after the first two for a line, so that the reader can look at his counters,
+ * with little said in between.
  * As the first process of a machine it says "bench up" and ends that.
  */
 #include <errno.h>
