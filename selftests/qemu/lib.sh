@@ -170,7 +170,9 @@ rig_accel() {
 	[ -n "${RIG_ACCEL:-}" ] && return
 	RIG_ACCEL=tcg
 	[ -w /dev/kvm ] && [ -x "$probe" ] || return 0
-	timeout 10 "$probe" >&2 || return 0
+	# What it says is no result of whoever asks.
+	timeout 10 "$probe" 2>&1 | sed 's/^/rig: /' >&2
+	[ "${PIPESTATUS[0]}" = 0 ] || return 0
 	RIG_ACCEL=kvm
 	if ! rig_probe_nested "$probe"; then
 		rig_say "/dev/kvm does not run guests of guests: emulating instead"
