@@ -8,7 +8,8 @@
 # Fails if an input was found that breaks the code, and says where it is kept;
 # run the fuzzer on that file to see it again. A fuzzer "ring-MUTANT" is built
 # from code that is broken on purpose: it fails if nothing was found, since then
-# the fuzzer is blind. It ends with the first find, so it has six times as long. `run.sh merge NAME` copies to corpus/ what is new there.
+# the fuzzer is blind. It ends with the first find, so it has six times as long.
+# `run.sh merge NAME` copies to corpus/ what is new there.
 
 set -uo pipefail
 
