@@ -200,6 +200,8 @@ int vm_wait(struct vm_test *vm, int timeout_s)
 		usleep(10000);
 	}
 	vm->pid = 0;
+	if (vm_has(vm, ": triple fault, "))
+		show_end(vm);
 	tell_if_lost(vm, false, timeout_s);
 	return WIFEXITED(status) ? WEXITSTATUS(status) :
 				   128 + WTERMSIG(status);
