@@ -90,6 +90,26 @@ struct cpuid {
 	struct kvm_cpuid_entry2 entries[CPUID_ENTRIES_MAX];
 };
 
+/* Performance counters, which kvm_init() leaves out: Intel's, then AMD's. */
+static void hide_pmu(struct kvm_cpuid_entry2 *entry)
+{
+	switch (entry->function) {
+	case 0x1:
+		entry->ecx &= ~(1u << 15); /* MSR with their capabilities */
+		break;
+	case 0xa:
+	case 0x80000022:
+		entry->eax = 0;
+		entry->ebx = 0;
+		entry->ecx = 0;
+		entry->edx = 0;
+		break;
+	case 0x80000001:
+		entry->ecx &= ~(1u << 23 | 1u << 24 | 1u << 28);
+		break;
+	}
+}
+
 static void fix_cpuid_entry(const struct vcpu *vcpu,
 			    struct kvm_cpuid_entry2 *entry)
 {
@@ -119,8 +139,10 @@ static int set_cpuid(const struct vcpu *vcpu)
 
 	if (ioctl(vcpu->vm->kvm.dev_fd, KVM_GET_SUPPORTED_CPUID, &cpuid))
 		return -errno;
-	for (uint32_t i = 0; i < cpuid.header.nent; i++)
+	for (uint32_t i = 0; i < cpuid.header.nent; i++) {
 		fix_cpuid_entry(vcpu, &cpuid.entries[i]);
+		hide_pmu(&cpuid.entries[i]);
+	}
 	return ioctl(vcpu->fd, KVM_SET_CPUID2, &cpuid) ? -errno : 0;
 }
 
