@@ -26,14 +26,14 @@ int vpmem_flush_take(struct vpmem_dev *dev)
 	struct vpmem_batch *batch = &dev->batch;
 	struct vpmem_ring *ring = &dev->ring;
 	struct vpmem_chain chain;
-	int count, err = 0;
+	int available, count, err = 0;
 
 	batch->nr = 0;
 	batch->nr_flushes = 0;
-	count = vpmem_ring_available(ring, dev->mem);
-	if (count < 0)
-		err = count;
-	count = min(count, VPMEM_BATCH_MAX);
+	available = vpmem_ring_available(ring, dev->mem);
+	if (available < 0)
+		err = available;
+	count = min(available, VPMEM_BATCH_MAX);
 	while (!err && (int)batch->nr < count) {
 		struct vpmem_req *req = &batch->reqs[batch->nr];
 
@@ -46,6 +46,8 @@ int vpmem_flush_take(struct vpmem_dev *dev)
 		batch->nr_flushes += req->verdict == VPMEM_VERDICT_FLUSH;
 		batch->nr++;
 	}
+	batch->is_last = (int)batch->nr == available &&
+			 vpmem_ring_is_kicked(ring);
 	batch->ring_error = err;
 	return batch->nr;
 }
@@ -109,6 +111,15 @@ int vpmem_flush_sync(struct vpmem_dev *dev)
 	return err ?: -READ_ONCE(dev->error);
 }
 
+/* Of requests that come before the server is idle, latency begins here. */
+static void vpmem_flush_lap(struct vpmem_batch *batch)
+{
+	u64 now_ns = ktime_get_ns();
+
+	batch->took_ns = now_ns - batch->started_ns;
+	batch->started_ns = now_ns;
+}
+
 /**
  * vpmem_flush_drop() - Forget a batch that cannot be answered any more.
  * @dev: device with a batch that was taken
@@ -124,6 +135,7 @@ void vpmem_flush_drop(struct vpmem_dev *dev, int error)
 	lockdep_assert_held(&dev->ring_lock);
 	if (error)
 		WRITE_ONCE(dev->untold, -error);
+	vpmem_flush_lap(&dev->batch);
 }
 
 /* What to answer the batch's flushes. */
@@ -155,6 +167,23 @@ static u32 vpmem_flush_answer(struct vpmem_dev *dev,
 	return 4;
 }
 
+static int vpmem_flush_push(struct vpmem_dev *dev, int error)
+{
+	const struct vpmem_batch *batch = &dev->batch;
+	u32 i, len;
+	int err;
+
+	for (i = 0; i < batch->nr; i++) {
+		const struct vpmem_req *req = &batch->reqs[i];
+
+		len = vpmem_flush_answer(dev, req, error);
+		err = vpmem_ring_push(&dev->ring, dev->mem, req->head, len);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
 /**
  * vpmem_flush_complete() - Answer the batch and show the answers to the guest.
  * @dev: device with a batch that was taken
@@ -168,25 +197,19 @@ int vpmem_flush_complete(struct vpmem_dev *dev, int error)
 {
 	struct vpmem_batch *batch = &dev->batch;
 	struct vpmem_ring *ring = &dev->ring;
-	u32 i;
 	int err;
 
 #ifdef VPMEM_MUTANT_LATE_BATCH
 	vpmem_flush_take(dev);
 #endif
-	error = vpmem_flush_verdict(dev, error);
-	for (i = 0; i < batch->nr; i++) {
-		const struct vpmem_req *req = &batch->reqs[i];
-		u32 len = vpmem_flush_answer(dev, req, error);
-
-		err = vpmem_ring_push(ring, dev->mem, req->head, len);
-		if (err)
-			return err;
-	}
+	err = vpmem_flush_push(dev, vpmem_flush_verdict(dev, error));
+	vpmem_flush_lap(batch);
+	if (err)
+		return err;
 	WRITE_ONCE(ring->next_avail, ring->next_avail + batch->nr);
 	vpmem_stats_add(&dev->stats.batches, 1);
 	vpmem_stats_time(&dev->stats.flush_ns, dev->stats.flush_hist,
-			 ktime_get_ns() - batch->started_ns);
+			 batch->took_ns);
 	return vpmem_ring_publish(ring, dev->mem, batch->nr);
 }
 

@@ -44,10 +44,13 @@ struct vpmem_region {
 /**
  * struct vpmem_mem - Guest memory table; constant once it is built.
  * @nr: number of regions
+ * @hit: index of the region that was found last; all that changes later, and
+ *       no more than a guess, so that it does not matter who writes it when
  * @regions: sorted by gpa, none overlapping
  */
 struct vpmem_mem {
 	u32 nr;
+	u32 hit;
 	struct vpmem_region regions[];
 };
 

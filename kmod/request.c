@@ -33,11 +33,12 @@ struct vpmem_parse {
 };
 
 static void vpmem_parse_writable(struct vpmem_parse *parse,
-				 const struct vpmem_seg *seg, bool is_mapped)
+				 const struct vpmem_mem *mem,
+				 const struct vpmem_seg *seg)
 {
 	u32 i;
 
-	if (!is_mapped) {
+	if (!vpmem_mem_covers(mem, seg->gpa, seg->len)) {
 		parse->is_unwritable = true;
 		return;
 	}
@@ -47,12 +48,16 @@ static void vpmem_parse_writable(struct vpmem_parse *parse,
 
 static void vpmem_parse_readable(struct vpmem_parse *parse,
 				 const struct vpmem_mem *mem,
-				 const struct vpmem_seg *seg, bool is_mapped)
+				 const struct vpmem_seg *seg)
 {
 	u32 len = min(seg->len, 4 - parse->type_len);
 
-	/* RING-3: what the device reads comes before what it writes. */
-	if (parse->status_len || !is_mapped ||
+	/* RING-3: what the device reads comes before what it writes. What is
+	 * read needs no look of its own at whether it is there.
+	 */
+	if (parse->status_len ||
+	    (seg->len > len &&
+	     !vpmem_mem_covers(mem, seg->gpa, seg->len)) ||
 	    vpmem_mem_read(mem, seg->gpa, parse->type + parse->type_len, len)) {
 		parse->is_bad = true;
 		return;
@@ -93,13 +98,10 @@ int vpmem_req_decode(struct vpmem_chain *chain, struct vpmem_req *req)
 	int ret;
 
 	while ((ret = vpmem_chain_next(chain, &seg)) > 0) {
-		bool is_mapped = vpmem_mem_covers(chain->mem, seg.gpa, seg.len);
-
 		if (seg.is_write)
-			vpmem_parse_writable(&parse, &seg, is_mapped);
+			vpmem_parse_writable(&parse, chain->mem, &seg);
 		else
-			vpmem_parse_readable(&parse, chain->mem, &seg,
-					     is_mapped);
+			vpmem_parse_readable(&parse, chain->mem, &seg);
 	}
 	if (ret)
 		return ret;

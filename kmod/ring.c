@@ -336,13 +336,24 @@ int vpmem_ring_publish(struct vpmem_ring *ring, const struct vpmem_mem *mem,
 }
 
 /**
+ * vpmem_ring_is_kicked() - Whether each request comes with a kick.
+ * @ring: ring
+ *
+ * Without EVENT_IDX the driver always kicks, as nobody asks it not to in the
+ * used ring's flags.
+ */
+bool vpmem_ring_is_kicked(const struct vpmem_ring *ring)
+{
+	return !vpmem_ring_has(ring, VIRTIO_RING_F_EVENT_IDX);
+}
+
+/**
  * vpmem_ring_rearm() - Ask for a kick at the next request.
  * @ring: ring without waiting requests
  * @mem: guest memory
  *
- * Without EVENT_IDX the driver always kicks. With it, a request that was made
- * available before the driver saw this comes without a kick, so the caller has
- * to look once more.
+ * With EVENT_IDX, a request that was made available before the driver saw this
+ * comes without a kick, so the caller has to look once more.
  *
  * Return: 1 if the caller has to call vpmem_ring_available() once more; 0 if
  * not; -EFAULT.
@@ -352,7 +363,7 @@ int vpmem_ring_rearm(const struct vpmem_ring *ring,
 {
 	int err;
 
-	if (!vpmem_ring_has(ring, VIRTIO_RING_F_EVENT_IDX))
+	if (vpmem_ring_is_kicked(ring))
 		return 0;
 	err = vpmem_mem_put16(mem, vpmem_ring_avail_event(ring),
 			      cpu_to_le16(ring->next_avail));

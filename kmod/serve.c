@@ -41,18 +41,21 @@ enum vpmem_serve_state {
 
 /**
  * enum vpmem_turn - What became of a server's look at the ring.
- * @VPMEM_TURN_EMPTY: there was nothing to do
- * @VPMEM_TURN_SERVED: a batch was served
+ * @VPMEM_TURN_DONE: nothing is left to do until the next kick
+ * @VPMEM_TURN_SERVED: a batch was served, and there may be another
  * @VPMEM_TURN_THROTTLED: there is something to do, and a limit is used up
  */
 enum vpmem_turn {
-	VPMEM_TURN_EMPTY,
+	VPMEM_TURN_DONE,
 	VPMEM_TURN_SERVED,
 	VPMEM_TURN_THROTTLED,
 };
 
-/* After so many batches a server makes room for the other work of its CPU. */
-#define VPMEM_BATCHES_PER_RUN	16
+/*
+ * After so many looks at the ring a server makes room for the other work of its
+ * CPU, whether they found something or only kicks.
+ */
+#define VPMEM_LOOKS_PER_RUN	16
 
 /* How long a command waits for a server that uses guest memory. */
 #define VPMEM_RING_LOCK_MS	100
@@ -286,7 +289,7 @@ static enum vpmem_turn vpmem_serve_batch(struct vpmem_dev *dev)
 	int error;
 
 	if (!vpmem_serve_begin(dev))
-		return VPMEM_TURN_EMPTY;
+		return VPMEM_TURN_DONE;
 	if (vpmem_serve_must_wait(dev))
 		return VPMEM_TURN_THROTTLED;
 	trace_vpmem_flush_start(dev);
@@ -294,8 +297,7 @@ static enum vpmem_turn vpmem_serve_batch(struct vpmem_dev *dev)
 	vpmem_serve_charge(dev);
 	vpmem_serve_end(dev, error);
 	trace_vpmem_flush_done(dev, error);
-	dev->batch.started_ns = ktime_get_ns();
-	return VPMEM_TURN_SERVED;
+	return dev->batch.is_last ? VPMEM_TURN_DONE : VPMEM_TURN_SERVED;
 }
 
 static void vpmem_serve_end_wait(struct vpmem_dev *dev)
@@ -320,7 +322,7 @@ static void vpmem_serve_end_wait(struct vpmem_dev *dev)
 static bool vpmem_serve(struct vpmem_dev *dev, struct vpmem_cpu_timer *timer)
 {
 	enum vpmem_turn turn;
-	int batches = 0;
+	int looks = 0;
 
 	vpmem_serve_end_wait(dev);
 	dev->batch.started_ns = dev->kicked_ns;
@@ -334,15 +336,15 @@ static bool vpmem_serve(struct vpmem_dev *dev, struct vpmem_cpu_timer *timer)
 		do {
 			turn = vpmem_serve_batch(dev);
 		} while (turn == VPMEM_TURN_SERVED &&
-			 ++batches < VPMEM_BATCHES_PER_RUN);
+			 ++looks < VPMEM_LOOKS_PER_RUN);
 		vpmem_stats_add(&dev->stats.cpu_ns, vpmem_cpu_lap(timer));
-		if (turn != VPMEM_TURN_EMPTY) {
-			dev->kicked_ns = dev->batch.started_ns;
-			return false;
-		}
-	} while (atomic_cmpxchg(&dev->serve_state, VPMEM_SERVE_RUNNING,
-				VPMEM_SERVE_IDLE) != VPMEM_SERVE_RUNNING);
-	return true;
+		if (turn == VPMEM_TURN_DONE &&
+		    atomic_cmpxchg(&dev->serve_state, VPMEM_SERVE_RUNNING,
+				   VPMEM_SERVE_IDLE) == VPMEM_SERVE_RUNNING)
+			return true;
+	} while (turn == VPMEM_TURN_DONE && ++looks < VPMEM_LOOKS_PER_RUN);
+	dev->kicked_ns = dev->batch.started_ns;
+	return false;
 }
 
 /*

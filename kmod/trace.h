@@ -11,7 +11,6 @@
 
 #include "vpmem.h"
 
-#include <linux/ktime.h>
 #include <linux/string.h>
 #include <linux/tracepoint.h>
 
@@ -106,7 +105,7 @@ TRACE_EVENT(vpmem_flush_done,
 		__entry->id = dev->id;
 		__entry->requests = dev->batch.nr;
 		__entry->error = error;
-		__entry->latency_ns = ktime_get_ns() - dev->batch.started_ns;
+		__entry->latency_ns = dev->batch.took_ns;
 	),
 
 	TP_printk("id=%u requests=%u error=%d latency_ns=%llu", __entry->id,

@@ -37,7 +37,9 @@ struct pid;
  * @nr: how many
  * @nr_flushes: how many of them are VPMEM_VERDICT_FLUSH
  * @gen: vpmem_dev.queue_gen when they were taken
- * @started_ns: when their flush latency begins
+ * @is_last: what comes after them comes with a kick
+ * @started_ns: when their flush latency begins, after it that of the next ones
+ * @took_ns: their flush latency
  * @nr_bytes: what their sync had to write
  * @ring_error: why taking ended before the last available request, or 0
  * @reqs: the requests, in ring order
@@ -46,7 +48,9 @@ struct vpmem_batch {
 	u32 nr;
 	u32 nr_flushes;
 	u32 gen;
+	bool is_last;
 	u64 started_ns;
+	u64 took_ns;
 	u64 nr_bytes;
 	int ring_error;
 	struct vpmem_req reqs[VPMEM_BATCH_MAX];
