@@ -44,29 +44,34 @@ FIXTURE_VARIANT_ADD(account, inline) {
 	.exec = VPMEM_EXEC_INLINE,
 };
 
-/* Of memory, from which on the kernel writes dirty pages back by itself. */
-static int set_background_share(int percent)
+static int set_sysctl(const char *path, int value)
 {
-	FILE *share = fopen("/proc/sys/vm/dirty_background_ratio", "w");
-	FILE *limit = fopen("/proc/sys/vm/dirty_ratio", "w");
-	int err = -1;
+	FILE *file = fopen(path, "w");
+	int err;
 
+	if (!file)
+		return -1;
+	err = fprintf(file, "%d", value) < 0;
+	return fclose(file) | err;
+}
+
+/*
+ * When the kernel writes dirty pages back by itself: from which share of memory
+ * on, and how often it looks for old ones, in hundredths of a second.
+ */
+static int set_writeback(int percent, int interval)
+{
 	/* Half of the limit counts if that is less. */
-	if (share && limit)
-		err = fprintf(share, "%d", percent) < 0 ||
-		      fprintf(limit, "%d", 2 * percent) < 0;
-	if (share)
-		err |= fclose(share);
-	if (limit)
-		err |= fclose(limit);
-	return err;
+	return set_sysctl("/proc/sys/vm/dirty_background_ratio", percent) |
+	       set_sysctl("/proc/sys/vm/dirty_ratio", 2 * percent) |
+	       set_sysctl("/proc/sys/vm/dirty_writeback_centisecs", interval);
 }
 
 FIXTURE_SETUP(account)
 {
 	int fd = open(DISK, O_RDWR | O_CLOEXEC);
 
-	ASSERT_EQ(0, set_background_share(50));
+	ASSERT_EQ(0, set_writeback(50, 0));
 	ASSERT_LE(0, fd);
 	ASSERT_EQ(0, driver_open_file(&self->drv, fd));
 	ASSERT_EQ(0, fsync(fd));
@@ -77,7 +82,7 @@ FIXTURE_SETUP(account)
 FIXTURE_TEARDOWN(account)
 {
 	driver_close(&self->drv);
-	EXPECT_EQ(0, set_background_share(10));
+	EXPECT_EQ(0, set_writeback(10, 500));
 }
 
 static int add_running(struct driver *drv,
