@@ -125,7 +125,7 @@ TEST_F(limit, limits_are_shown_and_changed)
 {
 	struct vpmem_dev_change change = {
 		.present = VPMEM_SET_FLUSH_LIMIT,
-		.flush_limit = { .rate = UINT64_MAX, .burst = 3 },
+		.flush_limit = { .rate = UINT64_MAX, .burst = UINT64_MAX - 1 },
 		.bytes_limit = { .rate = 1 },
 	};
 	struct vpmem_dev_info info;
@@ -140,8 +140,9 @@ TEST_F(limit, limits_are_shown_and_changed)
 	ASSERT_EQ(0, vpmem_dev_set(self->watcher, self->drv.id, &change));
 	info = info_of(&self->drv);
 	EXPECT_EQ(UINT64_MAX, info.flush_limit.rate);
-	EXPECT_EQ(3, info.flush_limit.burst);
+	EXPECT_EQ(UINT64_MAX - 1, info.flush_limit.burst);
 	EXPECT_EQ(1000, info.bytes_limit.rate);
+	EXPECT_EQ(STATUS_OK, driver_sync_flush(&self->drv));
 }
 
 TEST_F(limit, flushes_pass_at_the_rate_after_the_burst)
