@@ -23,7 +23,7 @@ const struct nla_policy vpmem_dev_get_nl_policy[VPMEM_A_DEV_ID + 1] = {
 };
 
 /* VPMEM_CMD_DEV_ADD - do */
-const struct nla_policy vpmem_dev_add_nl_policy[VPMEM_A_DEV_BYTES_BURST + 1] = {
+const struct nla_policy vpmem_dev_add_nl_policy[VPMEM_A_DEV_WRITE_BEHIND + 1] = {
 	[VPMEM_A_DEV_NAME] = { .type = NLA_NUL_STRING, .len = 63, },
 	[VPMEM_A_DEV_BACKING_FD] = { .type = NLA_U32, },
 	[VPMEM_A_DEV_OFFSET] = { .type = NLA_U64, },
@@ -38,6 +38,7 @@ const struct nla_policy vpmem_dev_add_nl_policy[VPMEM_A_DEV_BYTES_BURST + 1] = {
 	[VPMEM_A_DEV_FLUSH_BURST] = NLA_POLICY_MIN(NLA_U64, 1),
 	[VPMEM_A_DEV_BYTES_LIMIT] = { .type = NLA_U64, },
 	[VPMEM_A_DEV_BYTES_BURST] = NLA_POLICY_MIN(NLA_U64, 1),
+	[VPMEM_A_DEV_WRITE_BEHIND] = { .type = NLA_U64, },
 };
 
 /* VPMEM_CMD_DEV_DEL - do */
@@ -46,7 +47,7 @@ const struct nla_policy vpmem_dev_del_nl_policy[VPMEM_A_DEV_ID + 1] = {
 };
 
 /* VPMEM_CMD_DEV_SET - do */
-const struct nla_policy vpmem_dev_set_nl_policy[VPMEM_A_DEV_BYTES_BURST + 1] = {
+const struct nla_policy vpmem_dev_set_nl_policy[VPMEM_A_DEV_WRITE_BEHIND + 1] = {
 	[VPMEM_A_DEV_ID] = NLA_POLICY_MIN(NLA_U32, 1),
 	[VPMEM_A_DEV_REGION] = NLA_POLICY_NESTED(vpmem_region_nl_policy),
 	[VPMEM_A_DEV_EXEC] = NLA_POLICY_MAX(NLA_U32, 2),
@@ -57,6 +58,7 @@ const struct nla_policy vpmem_dev_set_nl_policy[VPMEM_A_DEV_BYTES_BURST + 1] = {
 	[VPMEM_A_DEV_FLUSH_BURST] = NLA_POLICY_MIN(NLA_U64, 1),
 	[VPMEM_A_DEV_BYTES_LIMIT] = { .type = NLA_U64, },
 	[VPMEM_A_DEV_BYTES_BURST] = NLA_POLICY_MIN(NLA_U64, 1),
+	[VPMEM_A_DEV_WRITE_BEHIND] = { .type = NLA_U64, },
 };
 
 /* VPMEM_CMD_QUEUE_START - do */
@@ -89,7 +91,7 @@ const struct genl_ops vpmem_nl_ops[6] = {
 		.cmd		= VPMEM_CMD_DEV_ADD,
 		.doit		= vpmem_nl_dev_add_doit,
 		.policy		= vpmem_dev_add_nl_policy,
-		.maxattr	= VPMEM_A_DEV_BYTES_BURST,
+		.maxattr	= VPMEM_A_DEV_WRITE_BEHIND,
 		.flags		= GENL_UNS_ADMIN_PERM,
 	},
 	{
@@ -102,7 +104,7 @@ const struct genl_ops vpmem_nl_ops[6] = {
 		.cmd		= VPMEM_CMD_DEV_SET,
 		.doit		= vpmem_nl_dev_set_doit,
 		.policy		= vpmem_dev_set_nl_policy,
-		.maxattr	= VPMEM_A_DEV_BYTES_BURST,
+		.maxattr	= VPMEM_A_DEV_WRITE_BEHIND,
 	},
 	{
 		.cmd		= VPMEM_CMD_QUEUE_START,

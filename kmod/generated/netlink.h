@@ -16,11 +16,11 @@ extern const struct nla_policy vpmem_region_nl_policy[VPMEM_A_REGION_HVA + 1];
 
 extern const struct nla_policy vpmem_dev_get_nl_policy[VPMEM_A_DEV_ID + 1];
 
-extern const struct nla_policy vpmem_dev_add_nl_policy[VPMEM_A_DEV_BYTES_BURST + 1];
+extern const struct nla_policy vpmem_dev_add_nl_policy[VPMEM_A_DEV_WRITE_BEHIND + 1];
 
 extern const struct nla_policy vpmem_dev_del_nl_policy[VPMEM_A_DEV_ID + 1];
 
-extern const struct nla_policy vpmem_dev_set_nl_policy[VPMEM_A_DEV_BYTES_BURST + 1];
+extern const struct nla_policy vpmem_dev_set_nl_policy[VPMEM_A_DEV_WRITE_BEHIND + 1];
 
 extern const struct nla_policy vpmem_queue_start_nl_policy[VPMEM_A_QUEUE_NEXT_USED + 1];
 
