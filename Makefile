@@ -81,6 +81,7 @@ MODULE		= $(O)/module/$(KRELEASE)$(if $(LLVM),-llvm)$(if $(MUTANT),-$(MUTANT))$(
 #	lock-order	guest memory's lock is taken inside of the address space's
 #	use-after-free	a device is written to after it was freed
 #	leak		a device's memory table is never freed
+#	lose-error	write-behind takes a write error for itself
 #	race		a kick reads who serves as if nobody else wrote it
 ifneq ($(MUTANT),)
 mutant-flag	:= -DVPMEM_MUTANT_$(shell echo '$(MUTANT)' | tr a-z- A-Z_)

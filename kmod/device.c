@@ -126,6 +126,7 @@ static struct vpmem_dev *vpmem_dev_alloc(const struct vpmem_dev_config *config)
 	dev->call = config->call;
 	dev->exec = config->exec;
 	dev->on_error = config->on_error;
+	dev->write_behind = config->write_behind;
 	dev->net = config->net;
 	dev->portid = config->portid;
 	dev->uid = config->uid;
@@ -134,6 +135,7 @@ static struct vpmem_dev *vpmem_dev_alloc(const struct vpmem_dev_config *config)
 	kref_init(&dev->refs);
 	INIT_WORK(&dev->kill_work, vpmem_kill_work);
 	vpmem_serve_setup(dev);
+	vpmem_behind_setup(dev);
 	vpmem_queue_set_limits(dev, &config->flush_limit,
 			       &config->bytes_limit);
 	return dev;

@@ -28,10 +28,11 @@ static unsigned long vpmem_entry_pages(const struct xa_state *xas)
 	return (unsigned long)(slot - xas->xa_offset) << node->shift;
 }
 
-static u64 vpmem_dirty_pages(struct address_space *mapping, pgoff_t first,
-			     pgoff_t last)
+static u64 vpmem_dirty_pages(const struct vpmem_dev *dev, bool is_idle_only)
 {
-	XA_STATE(xas, &mapping->i_pages, first);
+	pgoff_t first = dev->offset >> PAGE_SHIFT;
+	pgoff_t last = (dev->offset + dev->length - 1) >> PAGE_SHIFT;
+	XA_STATE(xas, &dev->file->f_mapping->i_pages, first);
 	unsigned long visited = 0;
 	u64 pages = 0;
 	void *entry;
@@ -45,7 +46,10 @@ static u64 vpmem_dirty_pages(struct address_space *mapping, pgoff_t first,
 		/* Entries are naturally aligned; the walk may begin inside. */
 		nr = vpmem_entry_pages(&xas);
 		index = xas.xa_index & ~(nr - 1);
-		pages += min(index + nr - 1, last) - max(index, first) + 1;
+		if (!is_idle_only ||
+		    !xas_get_mark(&xas, PAGECACHE_TAG_WRITEBACK))
+			pages += min(index + nr - 1, last) -
+				 max(index, first) + 1;
 		if (++visited % XA_CHECK_SCHED)
 			continue;
 		xas_pause(&xas);
@@ -53,6 +57,18 @@ static u64 vpmem_dirty_pages(struct address_space *mapping, pgoff_t first,
 	}
 	rcu_read_unlock();
 	return pages;
+}
+
+/**
+ * vpmem_dirty_any() - Whether a page of a device's file may be dirty.
+ * @dev: device
+ *
+ * Also of a part that the device does not show. Costs nothing.
+ */
+bool vpmem_dirty_any(const struct vpmem_dev *dev)
+{
+	return dev->file->f_op->fsync != noop_fsync &&
+	       mapping_tagged(dev->file->f_mapping, PAGECACHE_TAG_DIRTY);
 }
 
 /**
@@ -67,12 +83,21 @@ static u64 vpmem_dirty_pages(struct address_space *mapping, pgoff_t first,
  */
 u64 vpmem_dirty_bytes(const struct vpmem_dev *dev)
 {
-	struct address_space *mapping = dev->file->f_mapping;
+	return vpmem_dirty_any(dev) ?
+	       vpmem_dirty_pages(dev, false) << PAGE_SHIFT : 0;
+}
 
-	if (dev->file->f_op->fsync == noop_fsync ||
-	    !mapping_tagged(mapping, PAGECACHE_TAG_DIRTY))
-		return 0;
-	return vpmem_dirty_pages(mapping, dev->offset >> PAGE_SHIFT,
-				 (dev->offset + dev->length - 1) >> PAGE_SHIFT)
-	       << PAGE_SHIFT;
+/**
+ * vpmem_dirty_idle_bytes() - What of a device's range waits to be written.
+ * @dev: device
+ *
+ * As vpmem_dirty_bytes(), but without pages that are being written and were
+ * made dirty again meanwhile: nobody but a sync waits to write them anew.
+ *
+ * Context: process, may sleep.
+ */
+u64 vpmem_dirty_idle_bytes(const struct vpmem_dev *dev)
+{
+	return vpmem_dirty_any(dev) ?
+	       vpmem_dirty_pages(dev, true) << PAGE_SHIFT : 0;
 }

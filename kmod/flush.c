@@ -214,6 +214,19 @@ int vpmem_flush_complete(struct vpmem_dev *dev, int error)
 }
 
 /**
+ * vpmem_flush_may_block() - Whether a flush of the device can wait for a disk.
+ * @dev: device
+ *
+ * Context: any.
+ */
+bool vpmem_flush_may_block(const struct vpmem_dev *dev)
+{
+	return vpmem_dev_needs_sync(dev) &&
+	       dev->file->f_op->fsync != noop_fsync &&
+	       !IS_DAX(file_inode(dev->file));
+}
+
+/**
  * vpmem_flush_exec() - Where the device's flushes are to be served.
  * @dev: device
  *
@@ -226,9 +239,6 @@ u32 vpmem_flush_exec(const struct vpmem_dev *dev)
 
 	if (exec != VPMEM_EXEC_AUTO)
 		return exec;
-	if (!vpmem_dev_needs_sync(dev) ||
-	    dev->file->f_op->fsync == noop_fsync ||
-	    IS_DAX(file_inode(dev->file)))
-		return VPMEM_EXEC_INLINE;
-	return VPMEM_EXEC_WORKER;
+	return vpmem_flush_may_block(dev) ? VPMEM_EXEC_WORKER :
+					    VPMEM_EXEC_INLINE;
 }

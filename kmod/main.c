@@ -11,9 +11,12 @@ static int __init vpmem_init(void)
 	err = vpmem_devices_init();
 	if (err)
 		return err;
-	err = vpmem_serve_init();
+	err = vpmem_behind_init();
 	if (err)
 		goto err_devices;
+	err = vpmem_serve_init();
+	if (err)
+		goto err_behind;
 	err = vpmem_netlink_init();
 	if (err)
 		goto err_serve;
@@ -21,6 +24,8 @@ static int __init vpmem_init(void)
 
 err_serve:
 	vpmem_serve_exit();
+err_behind:
+	vpmem_behind_exit();
 err_devices:
 	vpmem_devices_exit();
 	return err;
@@ -31,6 +36,7 @@ static void __exit vpmem_exit(void)
 	vpmem_devices_close();
 	vpmem_netlink_exit();
 	vpmem_serve_exit();
+	vpmem_behind_exit();
 	vpmem_devices_exit();
 }
 

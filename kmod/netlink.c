@@ -174,6 +174,8 @@ static const struct {
 	VPMEM_COUNTER(CPU_NS, cpu_ns),
 	VPMEM_COUNTER(THROTTLED, throttled),
 	VPMEM_COUNTER(THROTTLED_NS, throttled_ns),
+	VPMEM_COUNTER(WRITE_BEHINDS, write_behinds),
+	VPMEM_COUNTER(WRITE_BEHIND_BYTES, write_behind_bytes),
 };
 
 static int vpmem_put_stats(struct sk_buff *skb, const struct vpmem_stats *stats)
@@ -221,15 +223,18 @@ static int vpmem_put_config(struct sk_buff *skb, const struct vpmem_dev *dev)
 static int vpmem_put_limits(struct sk_buff *skb, struct vpmem_dev *dev)
 {
 	struct vpmem_limit flushes, bytes;
+	u64 write_behind;
 
 	spin_lock(&dev->state_lock);
 	flushes = dev->flush_bucket.limit;
 	bytes = dev->bytes_bucket.limit;
+	write_behind = dev->write_behind;
 	spin_unlock(&dev->state_lock);
 	if (vpmem_put_u64(skb, VPMEM_A_DEV_FLUSH_LIMIT, flushes.rate) ||
 	    vpmem_put_u64(skb, VPMEM_A_DEV_FLUSH_BURST, flushes.burst) ||
 	    vpmem_put_u64(skb, VPMEM_A_DEV_BYTES_LIMIT, bytes.rate) ||
-	    vpmem_put_u64(skb, VPMEM_A_DEV_BYTES_BURST, bytes.burst))
+	    vpmem_put_u64(skb, VPMEM_A_DEV_BYTES_BURST, bytes.burst) ||
+	    vpmem_put_u64(skb, VPMEM_A_DEV_WRITE_BEHIND, write_behind))
 		return -EMSGSIZE;
 	return 0;
 }
@@ -342,6 +347,24 @@ static int vpmem_get_limits(struct genl_info *info, struct vpmem_limit *flushes,
 			       VPMEM_A_DEV_FLUSH_BURST, flushes) ?:
 	       vpmem_get_limit(info, VPMEM_A_DEV_BYTES_LIMIT,
 			       VPMEM_A_DEV_BYTES_BURST, bytes);
+}
+
+/* Leaves @bytes as it is if there is none in the request. */
+static int vpmem_get_write_behind(struct genl_info *info, u32 flags, u64 *bytes)
+{
+	struct nlattr *attr = info->attrs[VPMEM_A_DEV_WRITE_BEHIND];
+	u64 value = attr ? nla_get_u64(attr) : 0;
+
+	if (!attr)
+		return 0;
+	if (value && value < VPMEM_WRITE_BEHIND_MIN)
+		return vpmem_refuse(info, attr, -ERANGE,
+				    "a write-behind is 0 or at least 65536 bytes");
+	if (value && flags)
+		return vpmem_refuse(info, attr, -EINVAL,
+			"the guest's writes do not go to the file: nothing to write behind");
+	*bytes = value;
+	return 0;
 }
 
 static int vpmem_get_region(struct vpmem_mem *mem, const struct nlattr *attr,
@@ -517,6 +540,9 @@ static int vpmem_dev_add(struct vpmem_dev_config *config,
 	err = vpmem_get_limits(info, &config->flush_limit,
 			       &config->bytes_limit);
 	if (!err)
+		err = vpmem_get_write_behind(info, config->flags,
+					     &config->write_behind);
+	if (!err)
 		err = vpmem_get_backing(config, info);
 	if (!err)
 		err = vpmem_get_regions(&config->mem, info);
@@ -632,9 +658,12 @@ static int vpmem_dev_set(struct vpmem_dev *dev, struct sk_buff *skb,
 {
 	struct vpmem_limit flushes, bytes;
 	struct nlattr **attrs = info->attrs;
+	u64 write_behind;
 	int err;
 
 	err = vpmem_get_limits(info, &flushes, &bytes);
+	if (!err)
+		err = vpmem_get_write_behind(info, dev->flags, &write_behind);
 	if (!err)
 		err = vpmem_set_regions(dev, skb, info);
 	if (err)
@@ -643,6 +672,8 @@ static int vpmem_dev_set(struct vpmem_dev *dev, struct sk_buff *skb,
 	vpmem_queue_set_limits(dev,
 			       attrs[VPMEM_A_DEV_FLUSH_LIMIT] ? &flushes : NULL,
 			       attrs[VPMEM_A_DEV_BYTES_LIMIT] ? &bytes : NULL);
+	if (attrs[VPMEM_A_DEV_WRITE_BEHIND])
+		vpmem_behind_set(dev, write_behind);
 	return 0;
 }
 

@@ -531,10 +531,12 @@ int vpmem_queue_start(struct vpmem_dev *dev, const struct vpmem_ring *ring)
 		dev->queue_state = VPMEM_QUEUE_STATE_RUNNING;
 	}
 	spin_unlock(&dev->state_lock);
+	if (err)
+		return err;
+	vpmem_behind_start(dev);
 	/* Requests may wait since before the last stop. */
-	if (!err)
-		vpmem_serve_kick(dev, false);
-	return err;
+	vpmem_serve_kick(dev, false);
+	return 0;
 }
 
 /**
@@ -654,6 +656,8 @@ void vpmem_serve_quiesce(struct vpmem_dev *dev)
 	spin_unlock(&dev->state_lock);
 	mutex_unlock(&dev->ring_lock);
 	vpmem_serve_hurry(dev);
+	/* ORDER: once nobody queues it any more. */
+	vpmem_behind_cancel(dev);
 }
 
 /**

@@ -112,6 +112,24 @@ TRACE_EVENT(vpmem_flush_done,
 		  __entry->requests, __entry->error, __entry->latency_ns)
 );
 
+TRACE_EVENT(vpmem_write_behind,
+
+	TP_PROTO(const struct vpmem_dev *dev, u64 bytes),
+	TP_ARGS(dev, bytes),
+
+	TP_STRUCT__entry(
+		__field(u32, id)
+		__field(u64, bytes)
+	),
+
+	TP_fast_assign(
+		__entry->id = dev->id;
+		__entry->bytes = bytes;
+	),
+
+	TP_printk("id=%u bytes=%llu", __entry->id, __entry->bytes)
+);
+
 TRACE_EVENT(vpmem_ring_error,
 
 	TP_PROTO(const struct vpmem_dev *dev),

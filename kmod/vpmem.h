@@ -59,7 +59,8 @@ struct vpmem_batch {
 /**
  * struct vpmem_stats - Counters; the netlink specification describes them.
  *
- * @kicks is written under the kick eventfd's lock, all others by the server.
+ * @kicks is written under the kick eventfd's lock, @write_behinds and
+ * @write_behind_bytes by @behind_work, all others by the server.
  * Readers take them as they are.
  */
 struct vpmem_stats {
@@ -82,6 +83,8 @@ struct vpmem_stats {
 	u64 cpu_ns;
 	u64 throttled;
 	u64 throttled_ns;
+	u64 write_behinds;
+	u64 write_behind_bytes;
 	u64 sync_hist[VPMEM_HIST_BUCKETS];
 	u64 flush_hist[VPMEM_HIST_BUCKETS];
 };
@@ -100,6 +103,7 @@ struct vpmem_stats {
  * @on_error: enum vpmem_on_error
  * @flush_limit: flushes per second
  * @bytes_limit: bytes that syncs write per second
+ * @write_behind: dirty bytes from which on they are written, or 0
  * @net: network namespace of the owning socket
  * @portid: port of the owning socket
  * @uid: user who opened it
@@ -117,6 +121,7 @@ struct vpmem_dev_config {
 	u32 on_error;
 	struct vpmem_limit flush_limit;
 	struct vpmem_limit bytes_limit;
+	u64 write_behind;
 	struct net *net;
 	u32 portid;
 	kuid_t uid;
@@ -159,8 +164,9 @@ struct vpmem_dev_config {
  *             nobody but the server. Never held across a sync, but as long as
  *             a page of guest memory takes to come.
  * @state_lock: guards @queue_state, @queue_gen, @flush_bucket, @bytes_bucket,
- *              @is_delayed and the queueing of a delayed @serve_work, and,
- *              while @queue_state is stopped, @ring. Innermost.
+ *              @is_delayed and the queueing of a delayed @serve_work,
+ *              @write_behind and the queueing of @behind_work, and, while
+ *              @queue_state is stopped, @ring. Innermost.
  * @queue_state: enum vpmem_queue_state. Becomes stopped or broken only with
  *               @ring_lock held too.
  * @queue_gen: grows at each stop, so that a server that comes back from a sync
@@ -172,6 +178,10 @@ struct vpmem_dev_config {
  * Limits:
  * @flush_bucket: requests that may be served
  * @bytes_bucket: bytes that syncs may write
+ *
+ * Write-behind:
+ * @write_behind: dirty bytes from which on they are written, or 0
+ * @behind_work: looks at the file, and writes
  *
  * Serving:
  * @serve_state: who serves, see serve.c
@@ -218,6 +228,9 @@ struct vpmem_dev {
 	struct vpmem_mem *mem;
 	struct vpmem_bucket flush_bucket;
 	struct vpmem_bucket bytes_bucket;
+
+	u64 write_behind;
+	struct delayed_work behind_work;
 
 	atomic_t serve_state;
 	u64 kicked_ns;
@@ -272,9 +285,20 @@ int vpmem_flush_take(struct vpmem_dev *dev);
 int vpmem_flush_sync(struct vpmem_dev *dev);
 int vpmem_flush_complete(struct vpmem_dev *dev, int error);
 void vpmem_flush_drop(struct vpmem_dev *dev, int error);
+bool vpmem_flush_may_block(const struct vpmem_dev *dev);
+
+/* behind.c */
+int vpmem_behind_init(void);
+void vpmem_behind_exit(void);
+void vpmem_behind_setup(struct vpmem_dev *dev);
+void vpmem_behind_start(struct vpmem_dev *dev);
+void vpmem_behind_set(struct vpmem_dev *dev, u64 bytes);
+void vpmem_behind_cancel(struct vpmem_dev *dev);
 
 /* dirty.c */
+bool vpmem_dirty_any(const struct vpmem_dev *dev);
 u64 vpmem_dirty_bytes(const struct vpmem_dev *dev);
+u64 vpmem_dirty_idle_bytes(const struct vpmem_dev *dev);
 
 /* charge.c */
 void vpmem_charge_begin(const struct vpmem_dev *dev);
