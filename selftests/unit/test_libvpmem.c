@@ -180,6 +180,7 @@ static struct nl_msg *make_dev(uint32_t seq, uint8_t cmd, uint32_t id, int flags
 	nla_put_u64(msg, VPMEM_A_DEV_FLUSH_BURST, 82);
 	nla_put_u64(msg, VPMEM_A_DEV_BYTES_LIMIT, 83);
 	nla_put_u64(msg, VPMEM_A_DEV_BYTES_BURST, 84);
+	nla_put_u64(msg, VPMEM_A_DEV_WRITE_BEHIND, 85);
 	put_queue(msg);
 	put_stats(msg, VPMEM_HIST_BUCKETS);
 	return msg;
@@ -335,6 +336,7 @@ TEST_F(lib, dev_get_reads_everything)
 	EXPECT_EQ(82, info.flush_limit.burst);
 	EXPECT_EQ(83, info.bytes_limit.rate);
 	EXPECT_EQ(84, info.bytes_limit.burst);
+	EXPECT_EQ(85, info.write_behind);
 	EXPECT_EQ(VPMEM_QUEUE_STATE_RUNNING, info.queue_state);
 	EXPECT_EQ(64, info.ring_size);
 	EXPECT_EQ(1ULL << 32, info.features);
@@ -348,6 +350,10 @@ TEST_F(lib, dev_get_reads_everything)
 	EXPECT_EQ(1000 + VPMEM_A_STATS_CPU_NS, info.stats.cpu_ns);
 	EXPECT_EQ(1000 + VPMEM_A_STATS_THROTTLED_NS,
 		  info.stats.throttled_ns);
+	EXPECT_EQ(1000 + VPMEM_A_STATS_WRITE_BEHINDS,
+		  info.stats.write_behinds);
+	EXPECT_EQ(1000 + VPMEM_A_STATS_WRITE_BEHIND_BYTES,
+		  info.stats.write_behind_bytes);
 	EXPECT_EQ(1, info.stats.sync_hist[0]);
 	EXPECT_EQ(VPMEM_HIST_BUCKETS,
 		  info.stats.flush_hist[VPMEM_HIST_BUCKETS - 1]);
@@ -430,6 +436,7 @@ TEST_F(lib, dev_set_sends_only_what_is_present)
 	EXPECT_NE(NULL, tb[VPMEM_A_DEV_CLEAR_ERROR]);
 	EXPECT_EQ(NULL, tb[VPMEM_A_DEV_FLUSH_LIMIT]);
 	EXPECT_EQ(NULL, tb[VPMEM_A_DEV_BYTES_LIMIT]);
+	EXPECT_EQ(NULL, tb[VPMEM_A_DEV_WRITE_BEHIND]);
 }
 
 TEST_F(lib, dev_set_sends_regions)
@@ -472,6 +479,25 @@ TEST_F(lib, dev_set_sends_limits)
 	EXPECT_EQ(NULL, tb[VPMEM_A_DEV_FLUSH_BURST]);
 	EXPECT_EQ(6, nla_get_u64(tb[VPMEM_A_DEV_BYTES_LIMIT]));
 	EXPECT_EQ(7, nla_get_u64(tb[VPMEM_A_DEV_BYTES_BURST]));
+}
+
+/* None is said as such, where something was set before. */
+TEST_F(lib, dev_set_sends_write_behind)
+{
+	struct vpmem_dev_change change = {
+		.present = VPMEM_SET_WRITE_BEHIND,
+		.write_behind = 1 << 20,
+	};
+	struct nlattr *tb[VPMEM_A_DEV_MAX + 1];
+
+	fake.answer = answer_ok;
+	ASSERT_EQ(0, vpmem_dev_set(self->sock, 9, &change));
+	ASSERT_EQ(0, genlmsg_parse(fake.request, 0, tb, VPMEM_A_DEV_MAX, NULL));
+	EXPECT_EQ(1 << 20, nla_get_u64(tb[VPMEM_A_DEV_WRITE_BEHIND]));
+	change.write_behind = 0;
+	ASSERT_EQ(0, vpmem_dev_set(self->sock, 9, &change));
+	ASSERT_EQ(0, genlmsg_parse(fake.request, 0, tb, VPMEM_A_DEV_MAX, NULL));
+	EXPECT_EQ(0, nla_get_u64(tb[VPMEM_A_DEV_WRITE_BEHIND]));
 }
 
 TEST_F(lib, queue_start_sends_the_ring)

@@ -91,6 +91,9 @@ static int put_config(struct nl_msg *msg, const struct vpmem_dev_config *config)
 	       nla_put_u32(msg, VPMEM_A_DEV_ON_ERROR, config->on_error) ||
 	       put_flush_limit(msg, &config->flush_limit) ||
 	       put_bytes_limit(msg, &config->bytes_limit) ||
+	       (config->write_behind &&
+		nla_put_u64(msg, VPMEM_A_DEV_WRITE_BEHIND,
+			    config->write_behind)) ||
 	       put_regions(msg, config->regions, config->nr_regions);
 }
 
@@ -204,6 +207,9 @@ static int put_change(struct nl_msg *msg, uint32_t id,
 		put_flush_limit(msg, &change->flush_limit)) ||
 	       (present & VPMEM_SET_BYTES_LIMIT &&
 		put_bytes_limit(msg, &change->bytes_limit)) ||
+	       (present & VPMEM_SET_WRITE_BEHIND &&
+		nla_put_u64(msg, VPMEM_A_DEV_WRITE_BEHIND,
+			    change->write_behind)) ||
 	       (present & VPMEM_SET_REGIONS &&
 		put_regions(msg, change->regions, change->nr_regions));
 }

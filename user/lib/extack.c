@@ -52,6 +52,7 @@ static const char *const dev_names[] = {
 	[VPMEM_A_DEV_FLUSH_BURST] = "flush-burst",
 	[VPMEM_A_DEV_BYTES_LIMIT] = "bytes-limit",
 	[VPMEM_A_DEV_BYTES_BURST] = "bytes-burst",
+	[VPMEM_A_DEV_WRITE_BEHIND] = "write-behind",
 };
 
 struct attr_set {

@@ -152,6 +152,8 @@ static const struct {
 	COUNTER(CPU_NS, cpu_ns),
 	COUNTER(THROTTLED, throttled),
 	COUNTER(THROTTLED_NS, throttled_ns),
+	COUNTER(WRITE_BEHINDS, write_behinds),
+	COUNTER(WRITE_BEHIND_BYTES, write_behind_bytes),
 };
 
 static void parse_stats(struct nlattr *nest, struct vpmem_stats *stats)
@@ -199,6 +201,7 @@ static void parse_config(struct nlattr **tb, struct vpmem_dev_info *info)
 	info->flush_limit.burst = get_uint(tb[VPMEM_A_DEV_FLUSH_BURST]);
 	info->bytes_limit.rate = get_uint(tb[VPMEM_A_DEV_BYTES_LIMIT]);
 	info->bytes_limit.burst = get_uint(tb[VPMEM_A_DEV_BYTES_BURST]);
+	info->write_behind = get_uint(tb[VPMEM_A_DEV_WRITE_BEHIND]);
 }
 
 int vpmem_msg_parse_dev(const struct nlmsghdr *nlh,

@@ -102,6 +102,8 @@ struct vpmem_limit {
  * @on_error: what a failed sync means for later requests
  * @flush_limit: flushes that are served
  * @bytes_limit: bytes that syncs write back
+ * @write_behind: dirty bytes from which on the module writes them back without
+ *	a flush: 0 for never, or at least VPMEM_WRITE_BEHIND_MIN
  *
  * The kernel takes its own references on the three files during the call. The
  * device goes when the last descriptor of @kick_fd is closed.
@@ -120,6 +122,7 @@ struct vpmem_dev_config {
 	enum vpmem_on_error on_error;
 	struct vpmem_limit flush_limit;
 	struct vpmem_limit bytes_limit;
+	uint64_t write_behind;
 };
 
 /**
@@ -172,6 +175,8 @@ struct vpmem_stats {
 	uint64_t cpu_ns;
 	uint64_t throttled;
 	uint64_t throttled_ns;
+	uint64_t write_behinds;
+	uint64_t write_behind_bytes;
 	uint64_t sync_hist[VPMEM_HIST_BUCKETS];
 	uint64_t flush_hist[VPMEM_HIST_BUCKETS];
 };
@@ -191,6 +196,7 @@ struct vpmem_stats {
  * @owner_pid: owning process as seen from here, or 0
  * @flush_limit: flushes that are served
  * @bytes_limit: bytes that syncs write back
+ * @write_behind: dirty bytes from which on they are written back, or 0
  * @queue_state: state of the queue
  * @ring_size: descriptors, 0 if the queue was never started
  * @features: negotiated feature bits
@@ -212,6 +218,7 @@ struct vpmem_dev_info {
 	uint32_t owner_pid;
 	struct vpmem_limit flush_limit;
 	struct vpmem_limit bytes_limit;
+	uint64_t write_behind;
 	enum vpmem_queue_state queue_state;
 	uint32_t ring_size;
 	uint64_t features;
@@ -253,6 +260,7 @@ int vpmem_dev_dump(struct vpmem_sock *sock,
 #define VPMEM_SET_FLUSH_LIMIT	(1u << 4)
 #define VPMEM_SET_BYTES_LIMIT	(1u << 5)
 #define VPMEM_SET_REGIONS	(1u << 6)
+#define VPMEM_SET_WRITE_BEHIND	(1u << 7)
 
 /**
  * struct vpmem_dev_change - What vpmem_dev_set() changes.
@@ -264,6 +272,8 @@ int vpmem_dev_dump(struct vpmem_sock *sock,
  *	be kept
  * @flush_limit: new limit on flushes; what was saved up or owed is forgotten
  * @bytes_limit: new limit on bytes written back
+ * @write_behind: new number of dirty bytes from which on they are written back
+ *	without a flush: 0 for never, or at least VPMEM_WRITE_BEHIND_MIN
  * @regions: all of guest memory from now on, @nr_regions entries that do not
  *	overlap; only for the owner, in the process that added the device
  * @nr_regions: 1 to VPMEM_REGIONS_MAX
@@ -275,6 +285,7 @@ struct vpmem_dev_change {
 	uint32_t error;
 	struct vpmem_limit flush_limit;
 	struct vpmem_limit bytes_limit;
+	uint64_t write_behind;
 	const struct vpmem_region *regions;
 	size_t nr_regions;
 };
