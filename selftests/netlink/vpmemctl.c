@@ -90,9 +90,9 @@ TEST_F(vpmemctl, list_has_a_line_for_the_device)
 TEST_F(vpmemctl, show_takes_number_and_name)
 {
 	EXPECT_RUN(0, "show %u", self->drv.id);
-	EXPECT_OUTPUT("size:        2097152 bytes (2 MiB)");
-	EXPECT_OUTPUT("error:       none\n");
-	EXPECT_OUTPUT("flushes:     1 done, 0 failed");
+	EXPECT_OUTPUT("size:         2097152 bytes (2 MiB)");
+	EXPECT_OUTPUT("error:        none\n");
+	EXPECT_OUTPUT("flushes:      1 done, 0 failed");
 	EXPECT_RUN(0, "show test");
 	EXPECT_OUTPUT(": test\n");
 }
@@ -111,7 +111,7 @@ TEST_F(vpmemctl, ambiguous_name_is_refused)
 TEST_F(vpmemctl, stats_show_counters_and_latencies)
 {
 	EXPECT_RUN(0, "stats %u", self->drv.id);
-	EXPECT_OUTPUT("  flushes                          1\n");
+	EXPECT_OUTPUT("  flushes                               1\n");
 	EXPECT_OUTPUT("  flush ");
 	EXPECT_RUN(0, "--json stats");
 	EXPECT_OUTPUT("\"flushes\": 1,");
@@ -175,7 +175,7 @@ TEST_F(vpmemctl, set_changes_limits)
 	struct vpmem_dev_info info;
 
 	EXPECT_RUN(0, "show test");
-	EXPECT_OUTPUT("flush-limit: none\n");
+	EXPECT_OUTPUT("flush-limit:  none\n");
 	EXPECT_RUN(0, "set test flush-limit=100 bytes-limit=2M,1g");
 	ASSERT_EQ(0, vpmem_dev_get(self->drv.sock, self->drv.id, &info));
 	EXPECT_EQ(100, info.flush_limit.rate);
@@ -183,13 +183,36 @@ TEST_F(vpmemctl, set_changes_limits)
 	EXPECT_EQ(2 << 20, info.bytes_limit.rate);
 	EXPECT_EQ(1 << 30, info.bytes_limit.burst);
 	EXPECT_RUN(0, "show test");
-	EXPECT_OUTPUT("flush-limit: 100/s, burst 100\n");
-	EXPECT_OUTPUT("bytes-limit: 2 MiB/s, burst 1 GiB\n");
+	EXPECT_OUTPUT("flush-limit:  100/s, burst 100\n");
+	EXPECT_OUTPUT("bytes-limit:  2 MiB/s, burst 1 GiB\n");
 	EXPECT_RUN(0, "--json set test flush-limit=none");
 	EXPECT_OUTPUT("\"flush_limit\": null");
 	EXPECT_OUTPUT("\"burst\": 1073741824");
 	EXPECT_RUN(0, "stats test");
 	EXPECT_OUTPUT("  throttled ");
+}
+
+TEST_F(vpmemctl, set_changes_write_behind)
+{
+	struct vpmem_dev_info info;
+
+	EXPECT_RUN(0, "show test");
+	EXPECT_OUTPUT("write-behind: none\n");
+	EXPECT_RUN(0, "set test write-behind=4M");
+	ASSERT_EQ(0, vpmem_dev_get(self->drv.sock, self->drv.id, &info));
+	EXPECT_EQ(4 << 20, info.write_behind);
+	EXPECT_RUN(0, "show test");
+	EXPECT_OUTPUT("write-behind: 4 MiB\n");
+	EXPECT_RUN(0, "--json show test");
+	EXPECT_OUTPUT("\"write_behind\": 4194304");
+	EXPECT_RUN(0, "--json set test write-behind=none");
+	EXPECT_OUTPUT("\"write_behind\": 0");
+	EXPECT_RUN(0, "stats test");
+	EXPECT_OUTPUT("  write-behind-bytes                    0\n");
+	EXPECT_RUN(2, "set test write-behind=63K");
+	EXPECT_EQ(1, count_lines(self->output));
+	EXPECT_RUN(2, "set test write-behind=1M,1M");
+	EXPECT_RUN(2, "set test write-behind=");
 }
 
 TEST_F(vpmemctl, limits_that_make_no_sense_are_refused)

@@ -103,6 +103,20 @@ static int parse_bytes_limit(struct vpmem_dev_change *change, const char *arg)
 	return parse_limit(&change->bytes_limit, arg);
 }
 
+static int parse_write_behind(struct vpmem_dev_change *change, const char *arg)
+{
+	char *end;
+
+	change->present |= VPMEM_SET_WRITE_BEHIND;
+	change->write_behind = 0;
+	if (!strcmp(arg, "none"))
+		return CTL_OK;
+	if (parse_number(arg, &change->write_behind, &end) || *end)
+		return CTL_USAGE;
+	return change->write_behind < VPMEM_WRITE_BEHIND_MIN ? CTL_USAGE :
+							       CTL_OK;
+}
+
 static const struct {
 	const char *prefix;
 	int (*parse)(struct vpmem_dev_change *change, const char *name);
@@ -111,6 +125,7 @@ static const struct {
 	{ "on-error=", parse_on_error },
 	{ "flush-limit=", parse_flush_limit },
 	{ "bytes-limit=", parse_bytes_limit },
+	{ "write-behind=", parse_write_behind },
 };
 
 static int parse_setting(struct vpmem_dev_change *change, const char *arg)

@@ -7,7 +7,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#define LINE(key, fmt, ...)	printf("  %-12s " fmt "\n", key, __VA_ARGS__)
+#define LINE(key, fmt, ...)	printf("  %-13s " fmt "\n", key, __VA_ARGS__)
 
 static void print_backing(const struct vpmem_dev_info *info)
 {
@@ -35,6 +35,14 @@ static void print_limits(const struct vpmem_dev_info *info)
 
 	LINE("flush-limit:", "%s", fmt_flush_limit(buf, &info->flush_limit));
 	LINE("bytes-limit:", "%s", fmt_bytes_limit(buf, &info->bytes_limit));
+}
+
+static void print_write_behind(const struct vpmem_dev_info *info)
+{
+	char buf[FMT_BYTES];
+
+	LINE("write-behind:", "%s", info->write_behind ?
+	     fmt_size(buf, info->write_behind) : "none");
 }
 
 static void print_queue(const struct vpmem_dev_info *info)
@@ -65,6 +73,7 @@ static int print_device(const struct vpmem_dev_info *info)
 	print_backing(info);
 	print_policies(info);
 	print_limits(info);
+	print_write_behind(info);
 	print_queue(info);
 	print_owner(info);
 	LINE("flushes:", "%" PRIu64 " done, %" PRIu64 " failed",

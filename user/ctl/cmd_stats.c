@@ -33,11 +33,13 @@ static void print_counters(const struct vpmem_stats *stats)
 		{ "cpu-ns", stats->cpu_ns },
 		{ "throttled", stats->throttled },
 		{ "throttled-ns", stats->throttled_ns },
+		{ "write-behinds", stats->write_behinds },
+		{ "write-behind-bytes", stats->write_behind_bytes },
 	};
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(counters); i++)
-		printf("  %-13s %20" PRIu64 "\n", counters[i].name,
+		printf("  %-18s %20" PRIu64 "\n", counters[i].name,
 		       counters[i].value);
 }
 

@@ -65,7 +65,7 @@ static json_t *json_limit(const struct vpmem_limit *limit)
 json_t *json_device(const struct vpmem_dev_info *info)
 {
 	return json_pack("{s:I, s:o, s:I, s:I, s:o, s:s, s:s, s:s, s:I, s:I, s:I, "
-			 "s:o, s:o, s:o, s:I, s:I}",
+			 "s:o, s:o, s:I, s:o, s:I, s:I}",
 			 "id", (json_int_t)info->id,
 			 "name", json_name(info->name),
 			 "offset", (json_int_t)info->offset,
@@ -79,6 +79,7 @@ json_t *json_device(const struct vpmem_dev_info *info)
 			 "owner_pid", (json_int_t)info->owner_pid,
 			 "flush_limit", json_limit(&info->flush_limit),
 			 "bytes_limit", json_limit(&info->bytes_limit),
+			 "write_behind", (json_int_t)info->write_behind,
 			 "queue", json_queue(info),
 			 "flushes", (json_int_t)info->stats.flushes,
 			 "failed", (json_int_t)stats_failed(&info->stats));
@@ -133,6 +134,8 @@ static int json_counters(json_t *object, const struct vpmem_stats *stats)
 		{ "cpu_ns", stats->cpu_ns },
 		{ "throttled", stats->throttled },
 		{ "throttled_ns", stats->throttled_ns },
+		{ "write_behinds", stats->write_behinds },
+		{ "write_behind_bytes", stats->write_behind_bytes },
 	};
 	size_t i;
 	int err = 0;

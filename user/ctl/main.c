@@ -14,7 +14,8 @@
 
 #define SET_ARGS	" ID [exec=auto|inline|worker] [on-error=sticky|report]" \
 			" [flush-limit=RATE[,BURST]|none]" \
-			" [bytes-limit=RATE[,BURST]|none]"
+			" [bytes-limit=RATE[,BURST]|none]" \
+			" [write-behind=SIZE|none]"
 
 #define VM_ARGS		" PATH pause|resume|snapshot DIR|status|quit"
 

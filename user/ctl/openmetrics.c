@@ -52,6 +52,10 @@ static const struct counter counters[] = {
 	{ "throttles", "", "Times that flushes had to wait for a limit.", FIELD(throttled) },
 	{ "throttled_seconds", "seconds", "Time that flushes waited for a limit.",
 	  FIELD(throttled_ns) },
+	{ "write_behinds", "", "Times that write-behind started to write.",
+	  FIELD(write_behinds) },
+	{ "write_behind_bytes", "bytes", "Bytes that write-behind had to write.",
+	  FIELD(write_behind_bytes) },
 };
 
 static uint64_t counter_of(const struct vpmem_dev_info *info, size_t offset)

@@ -21,7 +21,7 @@ _vpmemctl()
 	case $prev in
 	exec) words='auto inline worker' ;;
 	on-error) words='sticky report' ;;
-	flush-limit | bytes-limit) words='none' ;;
+	flush-limit | bytes-limit | write-behind) words='none' ;;
 	show | stats | set | clear-error)
 		words=$(vpmemctl list 2>/dev/null | awk 'NR > 1 { print $1 }') ;;
 	*)
@@ -32,7 +32,8 @@ _vpmemctl()
 			vm) words='pause resume snapshot status quit' ;;
 			*) words=; compopt -o default ;;
 			esac ;;
-		set) words='exec= on-error= flush-limit= bytes-limit='; compopt -o nospace ;;
+		set) words='exec= on-error= flush-limit= bytes-limit= write-behind='
+			compopt -o nospace ;;
 		*) words= ;;
 		esac ;;
 	esac
