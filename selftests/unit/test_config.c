@@ -21,8 +21,9 @@
 #define ARGS_MAX	160
 
 #define NO_KEY	" is none of: path, id, root, read-only, discard-writes, flush, " \
-		"exec, on-error, flush-limit, bytes-limit"
+		"exec, on-error, flush-limit, bytes-limit, write-behind"
 #define NO_LIMIT	" is neither RATE, RATE,BURST nor none"
+#define NO_BEHIND	" is neither none nor from 64K on"
 
 /* The longest id. */
 #define ID63	"an-id-that-has-exactly-as-many-bytes-as-are-allowed----------63"
@@ -371,7 +372,8 @@ TEST_F(config, help_names_every_option)
 		"--pmem", "path=", "id=", "root=", "read-only=",
 		"discard-writes=", "flush=auto|kernel|user",
 		"exec=auto|inline|worker", "on-error=sticky|report",
-		"flush-limit=RATE[,,BURST]", "bytes-limit=RATE[,,BURST]", "--serial",
+		"flush-limit=RATE[,,BURST]", "bytes-limit=RATE[,,BURST]",
+		"write-behind=SIZE", "--serial",
 		"stdio|none|FILE", "--metrics", "--config", "--control",
 		"--reboot exit|restart", "--restore", "--no-sandbox",
 		"-v", "--help", "--version", "Exit status: 0",
@@ -492,6 +494,18 @@ TEST_F(config, wrong_pmem)
 		  "pmem bytes-limit: '99999999999999999999'" NO_LIMIT },
 		{ "path=a,bytes-limit=1M,bytes-limit=none",
 		  "pmem: 'bytes-limit' is given twice" },
+		{ "path=a,write-behind=", "pmem write-behind: ''" NO_BEHIND },
+		{ "path=a,write-behind=0", "pmem write-behind: '0'" NO_BEHIND },
+		{ "path=a,write-behind=65535", "pmem write-behind: '65535'" NO_BEHIND },
+		{ "path=a,write-behind=1M,,1M", "pmem write-behind: '1M,1M'" NO_BEHIND },
+		{ "path=a,write-behind=8388608T",
+		  "pmem write-behind: '8388608T'" NO_BEHIND },
+		{ "path=a,flush=user,write-behind=1M",
+		  "pmem a: write-behind is for the module, not for flush=user" },
+		{ "path=a,read-only=on,write-behind=1M",
+		  "pmem a: write-behind has nothing to write with read-only" },
+		{ "path=a,discard-writes=on,write-behind=1M",
+		  "pmem a: write-behind has nothing to write with discard-writes" },
 		{ "path=a,read-only=on,discard-writes=on",
 		  "pmem a: read-only and discard-writes exclude each other" },
 		{ "path=a,flush=user,exec=inline",
@@ -563,6 +577,21 @@ TEST_F(config, limits)
 		EXPECT_EQ(12, pmem->bytes_limit.rate);
 		EXPECT_EQ(34, pmem->bytes_limit.burst);
 	}
+}
+
+TEST_F(config, write_behind)
+{
+	const struct config_pmem *pmem = self->config.pmem;
+
+	EXPECT_OK("--kernel", "k", "--pmem", "path=a");
+	EXPECT_EQ(0, pmem->write_behind);
+	EXPECT_OK("--kernel", "k", "--pmem", "path=a,write-behind=64K");
+	EXPECT_EQ(VPMEM_WRITE_BEHIND_MIN, pmem->write_behind);
+	EXPECT_OK("--kernel", "k", "--pmem", "path=a,write-behind=3g,flush=kernel");
+	EXPECT_EQ(3ull << 30, pmem->write_behind);
+	EXPECT_OK("--kernel", "k", "--pmem",
+		  "path=a,write-behind=none,flush=user,read-only=on");
+	EXPECT_EQ(0, pmem->write_behind);
 }
 
 /* root= on the kernel command line */
@@ -649,7 +678,9 @@ TEST_F(config, every_json_field)
 		       " \"discard_writes\": false, \"flush\": \"kernel\","
 		       " \"exec\": \"inline\", \"on_error\": \"report\" },"
 		       " { \"path_on_host\": \"c.img\","
-		       " \"discard_writes\": true } ],"
+		       " \"discard_writes\": true },"
+		       " { \"path_on_host\": \"d.img\","
+		       " \"write_behind\": \"8M\" } ],"
 		       "\"metrics\": { \"metrics_path\": \"metrics.json\" },"
 		       "\"logger\": { \"level\": \"Debug\" } }");
 	EXPECT_STREQ("vmlinux", self->config.kernel);
@@ -657,7 +688,8 @@ TEST_F(config, every_json_field)
 	EXPECT_STREQ("console=ttyS0 root=/dev/pmem0 ro", self->config.cmdline);
 	EXPECT_EQ(4, self->config.cpus);
 	EXPECT_EQ(256 * MIB, self->config.memory_bytes);
-	ASSERT_EQ(2, self->config.nr_pmem);
+	ASSERT_EQ(3, self->config.nr_pmem);
+	EXPECT_EQ(8 * MIB, pmem[2].write_behind);
 	EXPECT_STREQ("rootfs", pmem[0].id);
 	EXPECT_STREQ("a,b.img", pmem[0].path);
 	EXPECT_TRUE(pmem[0].root);

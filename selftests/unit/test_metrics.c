@@ -170,7 +170,8 @@ static const char *const numbers[] = {
 	"kicks", "flushes", "flush_errors", "bad_requests", "no_status",
 	"ring_errors", "batches", "syncs", "sync_errors", "inline_runs",
 	"worker_runs", "signals", "suppressed", "sync_ns", "flush_ns",
-	"bytes_written", "throttled", "throttled_ns", "lost_writes",
+	"bytes_written", "throttled", "throttled_ns", "write_behinds",
+	"write_behind_bytes", "lost_writes",
 	"dropped_writes", "needs_resets",
 };
 

@@ -605,6 +605,8 @@ TEST_F(file, override_that_is_refused)
 	write_machine(self, good_machine());
 	override(self, "read-only", "off");
 	EXPECT_UNREADABLE("pmem disk: read-only is fixed in the snapshot");
+	override(self, "write-behind", "1M");
+	EXPECT_UNREADABLE("pmem /disk: write-behind has nothing to write with read-only");
 }
 
 TEST_F(file, unreadable_files)

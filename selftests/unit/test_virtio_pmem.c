@@ -918,6 +918,14 @@ TEST_F(pmem, auto_tells_of_a_thread_and_why)
 		    "served by a thread: the test has unloaded it\n");
 }
 
+TEST_F(pmem, thread_tells_that_there_is_no_write_behind)
+{
+	config0(&self->m)->write_behind = MIB;
+	EXPECT_SAID(CONFIG_FLUSH_AUTO, "vpmem-vmm: pmem pmem0: flush=auto: "
+		    "served by a thread: the test has unloaded it\n"
+		    "vpmem-vmm: pmem pmem0: no write-behind: only the module does that\n");
+}
+
 TEST_F(pmem, kernel_that_was_asked_for_is_not_told)
 {
 	module.is_loaded = true;
@@ -1227,17 +1235,19 @@ TEST_F(pmem, limit_holds_up_no_other_device)
 	unlink(other);
 }
 
-TEST_F(pmem, module_is_told_of_the_limits)
+TEST_F(pmem, module_is_told_of_limits_and_write_behind)
 {
 	config0(&self->m)->flush = CONFIG_FLUSH_KERNEL;
 	config0(&self->m)->flush_limit = (struct vpmem_limit) { 5, 6 };
 	config0(&self->m)->bytes_limit = (struct vpmem_limit) { 7, 8 };
+	config0(&self->m)->write_behind = 9 * MIB;
 	module.is_loaded = true;
 	start_device(2 * MIB);
 	EXPECT_EQ(5, module.backend.host.flush_limit.rate);
 	EXPECT_EQ(6, module.backend.host.flush_limit.burst);
 	EXPECT_EQ(7, module.backend.host.bytes_limit.rate);
 	EXPECT_EQ(8, module.backend.host.bytes_limit.burst);
+	EXPECT_EQ(9 * MIB, module.backend.host.write_behind);
 }
 
 /* A slow device does not hold up another one. */

@@ -224,6 +224,20 @@ static int set_bytes_limit(struct config_pmem *pmem, const char *value)
 	return set_limit("pmem bytes-limit", value, &pmem->bytes_limit);
 }
 
+static int set_write_behind(struct config_pmem *pmem, const char *value)
+{
+	const char *at = value;
+
+	pmem->write_behind = 0;
+	if (!strcmp(value, "none"))
+		return 0;
+	if (!parse_count(&at, &pmem->write_behind) || *at ||
+	    pmem->write_behind < VPMEM_WRITE_BEHIND_MIN)
+		return config_error("pmem write-behind: '%s' is neither none nor from %dK on",
+				    value, VPMEM_WRITE_BEHIND_MIN >> 10);
+	return 0;
+}
+
 static const struct pmem_key {
 	const char *name;
 	int (*set)(struct config_pmem *pmem, const char *value);
@@ -238,6 +252,7 @@ static const struct pmem_key {
 	{ "on-error", set_on_error },
 	{ "flush-limit", set_flush_limit },
 	{ "bytes-limit", set_bytes_limit },
+	{ "write-behind", set_write_behind },
 };
 
 int config_pmem_set(struct config_pmem *pmem, const char *key,
@@ -253,7 +268,7 @@ int config_pmem_set(struct config_pmem *pmem, const char *key,
 	}
 	return config_error("pmem: '%s' is none of: path, id, root, read-only, "
 			    "discard-writes, flush, exec, on-error, flush-limit, "
-			    "bytes-limit", key);
+			    "bytes-limit, write-behind", key);
 }
 
 struct config_pmem *config_pmem_add(struct config *config)
@@ -277,6 +292,20 @@ static int check_id(const struct config *config, size_t index)
 	return 0;
 }
 
+static int check_write_behind(const struct config_pmem *pmem)
+{
+	if (!pmem->write_behind)
+		return 0;
+	if (pmem->read_only || pmem->discard_writes)
+		return config_error("pmem %s: write-behind has nothing to write with %s",
+				    pmem->path, pmem->read_only ?
+				    "read-only" : "discard-writes");
+	if (pmem->flush == CONFIG_FLUSH_USER)
+		return config_error("pmem %s: write-behind is for the module, not for flush=user",
+				    pmem->path);
+	return 0;
+}
+
 static int complete_pmem(struct config *config, size_t index)
 {
 	struct config_pmem *pmem = &config->pmem[index];
@@ -290,6 +319,8 @@ static int complete_pmem(struct config *config, size_t index)
 	if (pmem->flush == CONFIG_FLUSH_USER && pmem->exec != VPMEM_EXEC_AUTO)
 		return config_error("pmem %s: exec is for the module, flush=user does without it",
 				    pmem->path);
+	if (check_write_behind(pmem))
+		return -EINVAL;
 	snprintf(id, sizeof(id), "pmem%zu", index);
 	if (!pmem->id && config_set_string(&pmem->id, id))
 		return -ENOMEM;
@@ -464,6 +495,8 @@ static int override_pmem(struct config_pmem *pmem,
 		pmem->flush = over->flush;
 	if (is_seen(over, "on-error"))
 		pmem->on_error = over->on_error;
+	if (is_seen(over, "write-behind"))
+		pmem->write_behind = over->write_behind;
 	return is_seen(over, "path") ?
 	       config_set_string(&pmem->path, over->path) : 0;
 }

@@ -31,6 +31,7 @@ enum config_flush {
  * @on_error: what a failed sync means for later requests
  * @flush_limit: flushes that are served; the burst is never 0 if the rate is not
  * @bytes_limit: bytes that syncs write back, likewise
+ * @write_behind: dirty bytes from which on the module writes them back, or 0
  * @keys_seen: which keys were given, to find those that are given twice
  */
 struct config_pmem {
@@ -45,6 +46,7 @@ struct config_pmem {
 	enum vpmem_on_error on_error;
 	struct vpmem_limit flush_limit;
 	struct vpmem_limit bytes_limit;
+	uint64_t write_behind;
 	unsigned int keys_seen;
 };
 

@@ -189,6 +189,7 @@ PMEM_FIELD(take_pmem_discard, switch, "discard-writes")
 PMEM_FIELD(take_pmem_flush, text, "flush")
 PMEM_FIELD(take_pmem_exec, text, "exec")
 PMEM_FIELD(take_pmem_on_error, text, "on-error")
+PMEM_FIELD(take_pmem_write_behind, text, "write-behind")
 
 /**
  * struct token_bucket - One of Firecracker's.
@@ -295,6 +296,7 @@ static const struct field pmem_fields[] = {
 	{ "flush", take_pmem_flush },
 	{ "exec", take_pmem_exec },
 	{ "on_error", take_pmem_on_error },
+	{ "write_behind", take_pmem_write_behind },
 	{ 0 },
 };
 

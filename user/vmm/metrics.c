@@ -46,7 +46,8 @@ static const struct {
 	COUNTER(inline_runs), COUNTER(worker_runs), COUNTER(signals),
 	COUNTER(suppressed), COUNTER(sync_ns), COUNTER(flush_ns),
 	COUNTER(bytes_written), COUNTER(cpu_ns), COUNTER(throttled),
-	COUNTER(throttled_ns),
+	COUNTER(throttled_ns), COUNTER(write_behinds),
+	COUNTER(write_behind_bytes),
 };
 
 static void add_number(json_t *object, const char *name, uint64_t value)

@@ -29,6 +29,7 @@ struct pmem_backend;
  * @on_error: what a failed sync means for later requests
  * @flush_limit: flushes that are served
  * @bytes_limit: bytes that syncs write back
+ * @write_behind: dirty bytes from which on the module writes them back, or 0
  * @broken: the ring of the queue started as @generation cannot be trusted; it
  *	is not served any more
  * @stopped: a stop that pmem_backend_ops.stop left under way is done
@@ -45,6 +46,7 @@ struct pmem_host {
 	enum vpmem_on_error on_error;
 	struct vpmem_limit flush_limit;
 	struct vpmem_limit bytes_limit;
+	uint64_t write_behind;
 	void (*broken)(void *opaque, uint64_t generation);
 	void (*stopped)(void *opaque);
 	void *opaque;

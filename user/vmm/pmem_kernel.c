@@ -474,6 +474,7 @@ static int pmem_kernel_add(struct pmem_kernel *kernel)
 		.on_error = host->on_error,
 		.flush_limit = host->flush_limit,
 		.bytes_limit = host->bytes_limit,
+		.write_behind = host->write_behind,
 	};
 
 	if (backing->config.read_only)

@@ -324,10 +324,14 @@ static int virtio_pmem_use_best(struct virtio_pmem *dev,
 		return 0;
 	}
 	err = pmem_user_create(host, &dev->backend);
-	if (!err)
-		log_notice("pmem %s: flush=auto: served by a thread: %s",
-			   dev->config->id, why);
-	return err;
+	if (err)
+		return err;
+	log_notice("pmem %s: flush=auto: served by a thread: %s",
+		   dev->config->id, why);
+	if (host->write_behind)
+		log_warn("pmem %s: no write-behind: only the module does that",
+			 dev->config->id);
+	return 0;
 }
 
 static int virtio_pmem_choose(struct virtio_pmem *dev,
@@ -356,6 +360,7 @@ static int virtio_pmem_attach(struct virtio_pmem *dev)
 		.on_error = dev->config->on_error,
 		.flush_limit = dev->config->flush_limit,
 		.bytes_limit = dev->config->bytes_limit,
+		.write_behind = dev->config->write_behind,
 		.broken = virtio_pmem_broken,
 		.stopped = virtio_pmem_stopped,
 		.opaque = dev,
