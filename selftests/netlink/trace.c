@@ -194,4 +194,26 @@ TEST_F(trace, disabled_events_are_silent)
 	EXPECT_EQ(NULL, strstr(self->text, "vpmem_"));
 }
 
+/* On a disk, as there is nothing to write elsewhere. */
+TEST_F(trace, write_behind)
+{
+	static char data[VPMEM_WRITE_BEHIND_MIN];
+	struct vpmem_dev_config config;
+	struct vpmem_region region;
+	struct driver drv;
+	int fd = open("/dev/ram3", O_RDWR | O_CLOEXEC);
+
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, driver_open_file(&drv, fd));
+	driver_config(&drv, &config, &region);
+	config.write_behind = sizeof(data);
+	ASSERT_EQ(0, fsync(fd));
+	ASSERT_EQ(0, vpmem_dev_add(drv.sock, &config, &drv.id));
+	ASSERT_EQ(0, driver_start(&drv));
+	ASSERT_EQ((ssize_t)sizeof(data), write(fd, data, sizeof(data)));
+	EXPECT_TRACED("vpmem_write_behind: id=%u bytes=%zu\n", drv.id,
+		      sizeof(data));
+	driver_close(&drv);
+}
+
 TEST_HARNESS_MAIN

@@ -13,11 +13,15 @@ trap rig_kill EXIT
 
 RIG_L2KVER=''
 RIG_FILES=("$here/l1/mutant-l1.sh:usr/bin/mutant-l1"
-	   "$O/selftests/netlink/slow:tests/slow")
+	   "$O/selftests/netlink/slow:tests/slow"
+	   "$O/selftests/netlink/behind:tests/behind")
 late=request_that_comes_during_a_sync_gets_its_own
+lose=error_is_told_by_the_next_flush
 # shellcheck disable=SC2034 # rig_start reads it
 RIG_JOBS="late-good 60 own mutant-l1 vpmem /tests/slow -t $late
-late-bad 60 own mutant-l1 vpmem-late-batch /tests/slow -t $late"
+late-bad 60 own mutant-l1 vpmem-late-batch /tests/slow -t $late
+lose-good 60 own mutant-l1 vpmem /tests/behind -t $lose
+lose-bad 60 own mutant-l1 vpmem-lose-error /tests/behind -t $lose"
 
 result() { # OK NAME
 	number=$((number + 1))
@@ -43,9 +47,13 @@ fails() { # JOB TEST
 		! grep -q '^@fault' "$RIG_RESULTS"
 }
 
-echo "1..2"
+echo "1..4"
 rig_start mutants && rig_wait_end 300
 passes late-good $late
 result $? "the_module_acknowledges_nothing_early"
 fails late-bad $late
 result $? "a_module_that_acknowledges_early_is_found_out"
+passes lose-good $lose
+result $? "the_module_loses_no_error"
+fails lose-bad $lose
+result $? "a_module_that_loses_an_error_is_found_out"
