@@ -19,6 +19,8 @@
  * with little said in between.
  * As the first process of a machine it says "bench up" and ends that.
  */
+#include "console.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -26,7 +28,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <termios.h>
 #include <unistd.h>
 #include <x86intrin.h>
 
@@ -137,16 +138,6 @@ static void print_result(const char *name, uint64_t elapsed, uint64_t *cycles,
 	       (unsigned long long)cycles[count - 1]);
 }
 
-static void wait_for_line(void)
-{
-	int c;
-
-	fflush(stdout);
-	do {
-		c = getchar();
-	} while (c != '\n' && c != EOF);
-}
-
 /* One thread's share: every @threads-th call from @first on. */
 struct share {
 	pthread_t thread;
@@ -221,10 +212,10 @@ static int run(struct bench *bench, const char *name, const char *path, int coun
 	for (int i = 0; i < BLOCKS; i++)
 		bad += !run_once(bench, load, i);
 	printf("bench begin %s %s\n", name, path);
-	wait_for_line();
+	console_wait_for_line();
 	elapsed = run_threads(bench, load, threads, cycles, count);
 	printf("bench end\n");
-	wait_for_line();
+	console_wait_for_line();
 	for (int i = 0; i < count; i++)
 		bad += !cycles[i];
 	print_result(name, time_of(elapsed, threads, cycles, count), cycles, count);
@@ -262,17 +253,6 @@ static int run_argument(char *argument, int count)
 	return err;
 }
 
-/* What a terminal echoes would mix with what this prints. */
-static void be_quiet(void)
-{
-	struct termios mode;
-
-	if (tcgetattr(STDIN_FILENO, &mode))
-		return;
-	mode.c_lflag &= ~ECHO;
-	tcsetattr(STDIN_FILENO, TCSANOW, &mode);
-}
-
 int main(int argc, char **argv)
 {
 	int count = argc > 2 ? atoi(argv[1]) : 0;
@@ -287,7 +267,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: bench COUNT PATH:LOAD...\n");
 		return 2;
 	}
-	be_quiet();
+	console_be_quiet();
 	/* After its boot a machine still has much to do for a while. */
 	sleep(1);
 	for (int i = 2; i < argc; i++) {

@@ -48,7 +48,10 @@ boot-kept-1		boot kept 1 $runs
 boot-ELF-1		boot ELF 1 $runs
 boot-bzImage-32		boot bzImage 32 $runs
 boot-kept-32		boot kept 32 $runs
-boot-ELF-32		boot ELF 32 $runs"
+boot-ELF-32		boot ELF 32 $runs
+isolation-worker	isolation worker $runs
+isolation-user		isolation user $runs
+isolation-qemu		isolation qemu $runs"
 
 say() {
 	printf '[%4d s] %s\n' "$SECONDS" "$*"
@@ -102,7 +105,8 @@ try_row() { # NAME JOB
 
 	RIG_ACCEL=icount RIG_DISKS=() RIG_L2ALL='' RIG_STALL=400
 	RIG_FILES=("$here/l1.sh:usr/bin/bench-l1" "$O/selftests/guest/bench:usr/bin/bench"
-		   "$O/selftests/perf/attach:usr/bin/attach")
+		   "$here/isolation.sh:usr/bin/bench-isolation"
+		   "$O/selftests/perf/attach:usr/bin/attach" "$O/selftests/perf/stall:usr/bin/stall")
 	peer_files "$1"
 	case $1 in
 	boot-* | firecracker) RIG_L2ALL=1 ;;
@@ -111,9 +115,12 @@ try_row() { # NAME JOB
 		truncate -s 256M "$disk"
 		RIG_ACCEL=tcg RIG_DISKS=("$disk")
 		;;
+	# Two CPUs, and time.
+	isolation-*) RIG_ACCEL=tcg RIG_STALL=300 ;;
 	esac
 	# Seconds of the machine, which pass in no time while it is idle.
 	RIG_JOBS="$1 100000 own bench-l1 $2"
+	[[ $1 != isolation-* ]] || RIG_JOBS="$1 3000 own bench-$2"
 	rig_start "bench-$1" 2>>"$log" || die "cannot start L1"
 	rig_wait_end 1800
 	status=$?
@@ -128,7 +135,7 @@ run_row() { # NAME JOB
 	for try in 1 2 3; do
 		say "$1${2:+: $2}"
 		if try_row "$1" "$2"; then
-			sed -n 's/^|\(sync\|count\|boot\|attach\) /\1 /p' "$RIG_RESULTS" >>"$out/raw"
+			sed -n 's/^|\(sync\|count\|boot\|attach\|isolation\) /\1 /p' "$RIG_RESULTS" >>"$out/raw"
 			return
 		fi
 		rig_kill

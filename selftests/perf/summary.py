@@ -18,6 +18,7 @@ PEERS = {
     "qemu": "QEMU virtio-pmem-pci",
     "host": "the host itself",
 }
+PHASES = ("before", "while", "after")
 PARALLEL = [("tmpfs", "fsync"), ("tmpfs", "fsync@8"), ("tmpfs", "fsync@64")]
 COLUMNS = [
     ("tmpfs", "fsync"),
@@ -36,6 +37,7 @@ class Raw:
         self.counts = {}
         self.boots = defaultdict(list)
         self.attaches = defaultdict(list)
+        self.isolations = defaultdict(dict)
         with open(path, encoding="utf-8") as file:
             for line in file:
                 self.take(line.split())
@@ -57,6 +59,11 @@ class Raw:
             self.boots[image, int(devices)].append(float(after) - float(before))
         elif words[0] == "attach":
             self.attaches[int(words[1])].append([int(word) for word in words[2:]])
+        elif words[0] == "isolation":
+            peer, run, what = words[1:4]
+            numbers = [int(word) for word in words[4 if what == "hang" else 5 :]]
+            key = what if what == "hang" else (what, words[4])
+            self.isolations[peer, int(run)][key] = numbers
 
 
 def spread(values):
@@ -174,6 +181,39 @@ def print_attaches(raw):
     )
 
 
+def milliseconds(values):
+    return " / ".join(f"{value / 1e6:.1f}" for value in values)
+
+
+def isolation_row(peer, run, values):
+    """Of PHASES each, but for a sync's and an answer's count."""
+    phases = [values["phase", phase] for phase in PHASES]
+    answers = [values["answer", phase] for phase in PHASES]
+    maxima = [phase[3] for phase in phases]
+    return [
+        f"{'QEMU' if peer == 'qemu' else 'vpmem-vmm ' + peer}, run {run}",
+        f"{values['hang'][0] / 1e6:.0f}",
+        str(phases[1][0]),
+        *(milliseconds(phase[i] for phase in phases) for i in (1, 2, 3)),
+        f"{maxima[1] / maxima[0]:.2f}",
+        milliseconds(answer[2] for answer in answers),
+    ]
+
+
+def print_isolations(raw):
+    table(
+        "One device's disk is suspended for 2 s while another device of the guest is synced in a loop:\n"
+        "how long a sync of the first hung; syncs of the second meanwhile; what these took before,\n"
+        "while and after that; the maximum while by the one before; the slowest answer of the VMM's\n"
+        "control socket before, while and after. Milliseconds of an emulated machine: compare in a row",
+        ["", "hung", "syncs", "median", "p99", "max", "ratio", "answer"],
+        [
+            isolation_row(peer, run, values)
+            for (peer, run), values in sorted(raw.isolations.items())
+        ],
+    )
+
+
 def print_plot(raw):
     print("$syncs << EOD")
     for peer, text in PEERS.items():
@@ -211,6 +251,7 @@ def main():
     print_counts(raw)
     print_boots(raw)
     print_attaches(raw)
+    print_isolations(raw)
 
 
 if __name__ == "__main__":
