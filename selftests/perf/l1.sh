@@ -8,6 +8,8 @@
 #	 bench-l1 boot FORMAT DEVICES RUNS	VMM start to the guest's init; "kept" is
 #						a bzImage that was unpacked before
 #	 bench-l1 attach RUNS			cost of devices that do nothing
+#	 bench-l1 work PEER COUNT RUNS		cost of a guest's sync and of its
+#						transactions in ext4 on the devices
 #
 # PEER		inline, worker, user: vpmem-vmm; floor: vpmem-vmm, with a region of RAM
 #		for which the guest sends no requests; qemu; firecracker
@@ -16,7 +18,7 @@
 #
 # The first run of each guest counts, with tracing, the others measure. Prints
 #
-#	sync PEER RUN MEDIUM LOAD COUNT MEAN MIN MEDIAN P99 MAX
+#	sync PEER RUN MEDIUM LOAD COUNT MEAN [MIN MEDIAN P99 MAX]
 #	count PEER MEDIUM LOAD COUNT NAME=VALUE...
 #	boot FORMAT DEVICES RUN SECONDS
 #	attach DEVICES ADD DELETE SLAB VMALLOC
@@ -24,6 +26,7 @@
 set -e
 l2=/lib/vpmem/l2
 kernel=$l2/vmlinuz
+initrd=$l2/initrd.img
 cmdline="console=ttyS0 quiet panic=-1 highres=off pci=noearly"
 tracing=/sys/kernel/tracing
 kvm=/sys/kernel/debug/kvm
@@ -81,6 +84,15 @@ parallel_loads() { # MEDIUM
 	esac
 }
 
+# As one word, see l2-init.
+guest_command() {
+	if [ -n "$work" ]; then
+		echo "work $count $media" | tr ' ' ,
+	else
+		echo "bench,$count$(guest_jobs)"
+	fi
+}
+
 vmm() { # KEYS DEVICES...
 	local keys=$1 medium args=''
 
@@ -89,8 +101,8 @@ vmm() { # KEYS DEVICES...
 		args="$args --pmem path=/tmp/$medium,$keys"
 	done
 	# shellcheck disable=SC2086 # words
-	exec vpmem-vmm --kernel $kernel $cache --initrd $l2/initrd.img --memory 256M \
-		--cmdline "$cmdline run=bench,$count$(guest_jobs)$more" $args
+	exec vpmem-vmm --kernel $kernel $cache --initrd $initrd --memory 256M \
+		--cmdline "$cmdline run=$(guest_command)$more" $args
 }
 
 qemu() {
@@ -105,8 +117,8 @@ qemu() {
 	exec qemu-system-x86_64 -M pc -accel kvm -cpu host -smp 1 \
 		-m 256M,slots=4,maxmem=1G -nodefaults -no-user-config -nographic \
 		-no-reboot -serial stdio -L /usr/share/qemu -kernel $kernel \
-		-initrd $l2/initrd.img $args \
-		-append "$cmdline pmem=$number run=bench,$count$(guest_jobs)"
+		-initrd $initrd $args \
+		-append "$cmdline pmem=$number run=$(guest_command)"
 }
 
 firecracker() {
@@ -118,8 +130,8 @@ firecracker() {
 	done
 	cat >/tmp/firecracker.json <<-EOF
 		{"boot-source": {"kernel_image_path": "$l2/vmlinux",
-		 "initrd_path": "$l2/initrd.img", "boot_args":
-		 "$cmdline pmem=$number run=bench,$count$(guest_jobs)"},
+		 "initrd_path": "$initrd", "boot_args":
+		 "$cmdline pmem=$number run=$(guest_command)"},
 		 "machine-config": {"vcpu_count": 1, "mem_size_mib": 256},
 		 "drives": [], "pmem": [$drives]}
 	EOF
@@ -246,9 +258,9 @@ follow() { # PEER RUN
 		"bench result "*)
 			load=$3 rest=${line#* * * }
 			if [ "$run" = 0 ]; then
-				echo "count $peer $medium $load ${rest%% *}$(difference /tmp/before /tmp/after)"
+				echo "count $work$peer $medium $load ${rest%% *}$(difference /tmp/before /tmp/after)"
 			else
-				echo "sync $peer $run $medium $load $rest"
+				echo "sync $work$peer $run $medium $load $rest"
 			fi
 			;;
 		"bench: "* | vpmem-vmm* | qemu*) echo "trouble: $line" ;;
@@ -270,7 +282,7 @@ run_peer() { # PEER RUN
 }
 
 carriage_return=$(printf '\r')
-count=0 media='' more=''
+count=0 media='' more='' work=''
 
 cmd_sync() { # PEER MEDIA COUNT RUNS
 	local run=0
@@ -281,10 +293,28 @@ cmd_sync() { # PEER MEDIA COUNT RUNS
 	inline | worker) insmod /lib/vpmem/vpmem.ko ;;
 	esac
 	[ "$1" != firecracker ] || kernel=$l2/vmlinux
+	[ -z "$work" ] || prepare_work
 	while [ $run -le "$4" ]; do
 		run_peer "$1" $run
 		run=$((run + 1))
 	done
+}
+
+# File systems that the guest knows by their labels.
+prepare_work() {
+	local medium
+
+	for medium in $media; do
+		mkfs.ext4 -q -F -b 4096 -L "$medium" -E nodiscard,lazy_itable_init=0,lazy_journal_init=0 \
+			"/tmp/$medium" >&2
+	done
+	initrd=/tmp/initrd.img
+	cat $l2/initrd.img $l2/work.img >$initrd
+}
+
+cmd_work() { # PEER COUNT RUNS
+	work=work-
+	cmd_sync "$1" ram "$2" "$3"
 }
 
 # A guest that finds nothing to run, and ends.
@@ -341,4 +371,5 @@ sync) cmd_sync "$@" ;;
 host) cmd_sync host "$@" ;;
 boot) cmd_boot "$@" ;;
 attach) cmd_attach "$@" ;;
+work) cmd_work "$@" ;;
 esac

@@ -49,6 +49,10 @@ boot-ELF-1		boot ELF 1 $runs
 boot-bzImage-32		boot bzImage 32 $runs
 boot-kept-32		boot kept 32 $runs
 boot-ELF-32		boot ELF 32 $runs
+work-inline		work inline $count $runs
+work-worker		work worker $count $runs
+work-user		work user $count $runs
+work-qemu		work qemu $count $runs
 isolation-worker	isolation worker $runs
 isolation-user		isolation user $runs
 isolation-qemu		isolation qemu $runs"
@@ -100,6 +104,14 @@ peer_files() { # ROW
 	esac
 }
 
+# Appended to the guests' initrd: what they have not got for tests.
+work_files() {
+	"$here/../qemu/mkinitrd.sh" --raw --out "$out/work.img" \
+		"--file=$here/work.sh:bin/work" --file=/usr/bin/sqlite3:bin/sqlite3 ||
+		die "cannot make an initrd"
+	RIG_FILES+=("$out/work.img:lib/vpmem/l2/work.img")
+}
+
 try_row() { # NAME JOB
 	local status
 
@@ -109,14 +121,15 @@ try_row() { # NAME JOB
 		   "$O/selftests/perf/attach:usr/bin/attach" "$O/selftests/perf/stall:usr/bin/stall")
 	peer_files "$1"
 	case $1 in
+	# Two CPUs, and time.
+	isolation-*) RIG_ACCEL=tcg RIG_STALL=300 ;;
+	work-*) work_files ;;
 	boot-* | firecracker) RIG_L2ALL=1 ;;
 	disk-*)
 		rm -f "$disk"
 		truncate -s 256M "$disk"
 		RIG_ACCEL=tcg RIG_DISKS=("$disk")
 		;;
-	# Two CPUs, and time.
-	isolation-*) RIG_ACCEL=tcg RIG_STALL=300 ;;
 	esac
 	# Seconds of the machine, which pass in no time while it is idle.
 	RIG_JOBS="$1 100000 own bench-l1 $2"

@@ -18,6 +18,9 @@ PEERS = {
     "qemu": "QEMU virtio-pmem-pci",
     "host": "the host itself",
 }
+WORK = [
+    (medium, load) for medium in ("tmpfs", "ramdisk") for load in ("write", "wal", "persist")
+]
 PHASES = ("before", "while", "after")
 PARALLEL = [("tmpfs", "fsync"), ("tmpfs", "fsync@8"), ("tmpfs", "fsync@64")]
 COLUMNS = [
@@ -125,7 +128,7 @@ def print_syncs(raw):
 
 def count_rows(raw, media, names):
     for (peer, medium, load), values in raw.counts.items():
-        if medium in media:
+        if peer in PEERS and medium in media:
             yield [
                 f"{PEERS[peer]}, {medium} {load}",
                 *(f"{values[name]:.3f}" for name in names),
@@ -177,6 +180,32 @@ def print_attaches(raw):
                 str(len(values)),
             ]
             for devices, values in sorted(raw.attaches.items())
+        ],
+    )
+
+
+def print_work(raw):
+    peers = [peer for peer in PEERS if ("work-" + peer, *WORK[0]) in raw.syncs]
+    table(
+        "In ext4 (DAX) on the device: instructions for 4 KiB and fsync (write), and for a transaction\n"
+        "of SQLite, by its journal (wal, persist)",
+        ["", *(" ".join(column) for column in WORK)],
+        [
+            [PEERS[peer], *(sync_cell(raw, "work-" + peer, column) for column in WORK)]
+            for peer in peers
+        ],
+    )
+    names = ["syncs", "exits", "user_exits", "switches"]
+    table(
+        "For each of these: syncs of the host, exits of the vCPU, those to user space, context\n"
+        "switches of the whole host",
+        ["", *names],
+        [
+            [f"{PEERS[peer]}, {medium} {load}", *(f"{values[name]:.2f}" for name in names)]
+            for peer in peers
+            for medium, load in WORK
+            for values in [raw.counts.get(("work-" + peer, medium, load))]
+            if values
         ],
     )
 
@@ -251,6 +280,7 @@ def main():
     print_counts(raw)
     print_boots(raw)
     print_attaches(raw)
+    print_work(raw)
     print_isolations(raw)
 
 
