@@ -292,7 +292,8 @@ cmd_sync() { # PEER MEDIA COUNT RUNS
 	case $1 in
 	inline | worker) insmod /lib/vpmem/vpmem.ko ;;
 	esac
-	[ "$1" != firecracker ] || kernel=$l2/vmlinux
+	# Saves most of a start, where it is there and can be used.
+	[ "$1" = qemu ] || [ ! -e $l2/vmlinux ] || kernel=$l2/vmlinux
 	[ -z "$work" ] || prepare_work
 	while [ $run -le "$4" ]; do
 		run_peer "$1" $run

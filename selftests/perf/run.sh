@@ -124,7 +124,7 @@ try_row() { # NAME JOB
 	# Two CPUs, and time.
 	isolation-*) RIG_ACCEL=tcg RIG_STALL=300 ;;
 	work-*) work_files ;;
-	boot-* | firecracker) RIG_L2ALL=1 ;;
+	boot-* | floor | inline | worker | user | firecracker) RIG_L2ALL=1 ;;
 	disk-*)
 		rm -f "$disk"
 		truncate -s 256M "$disk"
