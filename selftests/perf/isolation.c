@@ -8,8 +8,9 @@
  * usage: isolation SECONDS
  *
  * Says "isolation begin" when it does so, and ends SECONDS after the first sync
- * of the smaller device that hung. Then it prints, in nanoseconds, how long that
- * one took, and of the larger device's syncs before, during and after it
+ * of the smaller device that hung. Then it writes to the start of the larger
+ * device, as a serial port may lose some of what it is sent at a time, in nanoseconds
+ * how long that one took, and of the larger device's syncs before, during and after it
  *
  *	isolation hang TIME
  *	isolation phase before|while|after COUNT MEDIAN P99 MAX
@@ -52,6 +53,7 @@ static struct {
 	atomic_uint_fast64_t end;
 } hang;
 
+static char block[4096];
 static struct span syncs[SYNCS_MAX];
 static uint64_t times[SYNCS_MAX];
 
@@ -84,14 +86,14 @@ static int time_sync(int fd, struct span *span)
 
 static void *sync_slow(void *arg)
 {
-	static char block[4096];
+	static char filled[sizeof(block)];
 	int fd = *(const int *)arg;
 	bool is_good = !stay_on(0);
 	struct span span = { 0 };
 
 	while (is_good) {
-		block[0]++;
-		is_good = pwrite(fd, block, sizeof(block), 0) == sizeof(block) &&
+		filled[0]++;
+		is_good = pwrite(fd, filled, sizeof(filled), 0) == sizeof(filled) &&
 			  !time_sync(fd, &span);
 		if (!hang.end && span.end - span.start >= HANG) {
 			hang.start = span.start;
@@ -137,19 +139,20 @@ static int compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static void print_phase(const char *name, int first, int end)
+static void print_phase(FILE *out, const char *name, int first, int end)
 {
 	int count = end - first;
 
 	for (int i = 0; i < count; i++)
 		times[i] = syncs[first + i].end - syncs[first + i].start;
 	qsort(times, count, sizeof(*times), compare);
-	printf("isolation phase %s %d", name, count);
+	fprintf(out, "isolation phase %s %d", name, count);
 	if (count > 0)
-		printf(" %llu %llu %llu", (unsigned long long)times[count / 2],
-		       (unsigned long long)times[(count - 1) * 99ll / 100],
-		       (unsigned long long)times[count - 1]);
-	putchar('\n');
+		fprintf(out, " %llu %llu %llu",
+			(unsigned long long)times[count / 2],
+			(unsigned long long)times[(count - 1) * 99ll / 100],
+			(unsigned long long)times[count - 1]);
+	fputc('\n', out);
 }
 
 /* The first sync that was not over then. */
@@ -162,18 +165,29 @@ static int first_after(uint64_t time, int count)
 	return i;
 }
 
-static void print_result(int count)
+static void print_result(FILE *out, int count)
 {
 	int end = first_after(hang.end, count);
 
 	/* One that overlaps the end of the hang. */
 	if (end < count && syncs[end].start < hang.end)
 		end++;
-	printf("isolation hang %llu\n",
-	       (unsigned long long)(hang.end - hang.start));
-	print_phase("before", 0, first_after(hang.start - MARGIN, count));
-	print_phase("while", first_after(hang.start, count), end);
-	print_phase("after", end, count);
+	fprintf(out, "isolation hang %llu\n",
+		(unsigned long long)(hang.end - hang.start));
+	print_phase(out, "before", 0, first_after(hang.start - MARGIN, count));
+	print_phase(out, "while", first_after(hang.start, count), end);
+	print_phase(out, "after", end, count);
+}
+
+static int write_result(int fd, int count)
+{
+	FILE *out = fmemopen(block, sizeof(block), "w");
+
+	if (!out)
+		return -1;
+	print_result(out, count);
+	fclose(out);
+	return pwrite(fd, block, sizeof(block), 0) == sizeof(block) ? fsync(fd) : -1;
 }
 
 /* Devices get their numbers as they come, which is in any order. */
@@ -218,6 +232,5 @@ int main(int argc, char **argv)
 		fprintf(stderr, "isolation: nothing hung, or a sync failed\n");
 		return 1;
 	}
-	print_result(count);
-	return 0;
+	return write_result(fds[1], count) ? 1 : 0;
 }

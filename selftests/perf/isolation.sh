@@ -90,7 +90,9 @@ follow() { # PEER
 # Whether the guest came to its end: it may be lost in an emulator.
 run_peer() { # PEER RUN
 	rm -f $control
+	dd if=/dev/zero of=$fast bs=4k count=1 conv=notrunc 2>/dev/null
 	start_peer "$1" </dev/null 2>&1 | follow "$1" >/tmp/result
+	head -c 4096 $fast | tr -d '\000' >>/tmp/result
 	grep -v '^isolation' /tmp/result | sed 's/^/guest: /'
 	# Three phases of each, and the hang.
 	[ "$(grep -c '^isolation' /tmp/result)" = 7 ] || return
