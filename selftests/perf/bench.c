@@ -7,7 +7,8 @@
  *
  * LOAD is a system call with nothing written (fsync, fdatasync, msync), or
  * "write" for 4 KiB before each fsync, "store" for 4 KiB through a mapping
- * before each msync; "write@8" is the same from 8 threads at once, up to 64. Of
+ * before each msync; "write@8" is the same from 8 threads at once, up to 64; or
+ * "burst" for 64 MiB over three seconds, past the page cache, before each fsync. Of
  * each it prints
  *
  *	bench begin LOAD PATH
@@ -37,6 +38,9 @@
 #define BLOCK_SIZE	4096
 #define BLOCKS		64
 #define THREADS_MAX	64
+#define PIECE_SIZE	(4 << 20)
+#define PIECES		16
+#define PIECE_PAUSE_US	200000
 
 struct bench {
 	int fd;
@@ -79,16 +83,36 @@ static int dirty_by_store(struct bench *bench, int number)
 	return 0;
 }
 
+/* Past the guest's page cache, so that the host has it at once. */
+static int dirty_in_pieces(struct bench *bench, int number)
+{
+	static char piece[PIECE_SIZE] __attribute__((aligned(BLOCK_SIZE)));
+
+	if (fcntl(bench->fd, F_SETFL, O_DIRECT))
+		return -1;
+	memset(piece, number, PIECE_SIZE);
+	for (off_t i = 0; i < PIECES; i++) {
+		if (pwrite(bench->fd, piece, PIECE_SIZE, i * PIECE_SIZE) !=
+		    PIECE_SIZE)
+			return -1;
+		usleep(PIECE_PAUSE_US);
+	}
+	return 0;
+}
+
+/* With turns before the first that counts, in which the machine gets warm. */
 static const struct load {
 	const char *name;
 	int (*dirty)(struct bench *bench, int number);
 	int (*sync)(struct bench *bench);
+	int turns;
 } loads[] = {
-	{ "fsync", dirty_nothing, sync_fsync },
-	{ "fdatasync", dirty_nothing, sync_fdatasync },
-	{ "msync", dirty_nothing, sync_msync },
-	{ "write", dirty_by_write, sync_fsync },
-	{ "store", dirty_by_store, sync_msync },
+	{ "fsync", dirty_nothing, sync_fsync, BLOCKS },
+	{ "fdatasync", dirty_nothing, sync_fdatasync, BLOCKS },
+	{ "msync", dirty_nothing, sync_msync, BLOCKS },
+	{ "write", dirty_by_write, sync_fsync, BLOCKS },
+	{ "store", dirty_by_store, sync_msync, BLOCKS },
+	{ "burst", dirty_in_pieces, sync_fsync, 1 },
 };
 
 /* LOAD or LOAD@THREADS */
@@ -209,7 +233,7 @@ static int run(struct bench *bench, const char *name, const char *path, int coun
 	/* Every page has been written once, and the machine is warm. */
 	for (int i = 0; i < BLOCKS; i++)
 		bad += dirty_by_write(bench, i) || fsync(bench->fd);
-	for (int i = 0; i < BLOCKS; i++)
+	for (int i = 0; i < load->turns; i++)
 		bad += !run_once(bench, load, i);
 	printf("bench begin %s %s\n", name, path);
 	console_wait_for_line();

@@ -11,10 +11,11 @@
 #	 bench-l1 work PEER COUNT RUNS		cost of a guest's sync and of its
 #						transactions in ext4 on the devices
 #
-# PEER		inline, worker, user: vpmem-vmm; floor: vpmem-vmm, with a region of RAM
-#		for which the guest sends no requests; qemu; firecracker
+# PEER		inline, worker, user: vpmem-vmm; behind: worker, with write-behind;
+#		floor: vpmem-vmm, with a region of RAM for which the guest sends no
+#		requests; qemu; firecracker
 # MEDIA		which devices: ram (a file on tmpfs, one on ext4 on a RAM disk),
-#		disk (a file on ext4 on /dev/vda)
+#		disk (a file on ext4 on /dev/vda), slow (the same, for a lot at once)
 #
 # The first run of each guest counts, with tracing, the others measure. Prints
 #
@@ -55,9 +56,9 @@ prepare() { # MEDIA
 		prepare_tmpfs
 		prepare_ext4 /dev/ram1 ramdisk
 		;;
-	disk)
-		media=disk
-		prepare_ext4 /dev/vda disk
+	disk | slow)
+		media=$1
+		prepare_ext4 /dev/vda "$1"
 		;;
 	esac
 }
@@ -69,18 +70,21 @@ guest_jobs() {
 	local number=0 medium load
 
 	for medium in $media; do
-		for load in fsync write $(parallel_loads "$medium"); do
+		for load in $(loads "$medium"); do
 			printf ',/dev/pmem%d:%s' $number "$load"
 		done
 		number=$((number + 1))
 	done
 }
 
-# Where several requests meet in one sync, and where their cost can be counted.
-parallel_loads() { # MEDIUM
+# Parallel ones where several requests meet in one sync, and where their cost can
+# be counted.
+loads() { # MEDIUM
 	case $1 in
-	tmpfs) echo fsync@8 fsync@64 ;;
-	disk) echo write@8 write@64 ;;
+	tmpfs) echo fsync write fsync@8 fsync@64 ;;
+	disk) echo fsync write write@8 write@64 ;;
+	slow) echo burst ;;
+	*) echo fsync write ;;
 	esac
 }
 
@@ -147,6 +151,7 @@ start_peer() { # PEER
 	# shellcheck disable=SC2046,SC2086 # words
 	case $1 in
 	inline | worker) vmm "flush=kernel,exec=$1" $media ;;
+	behind) vmm flush=kernel,exec=worker,write-behind=4M $media ;;
 	user) vmm flush=user $media ;;
 	floor)
 		media=tmpfs more=" pmem=1 memmap=32M!128M"
@@ -190,6 +195,13 @@ sync_count() {
 		echo 0
 }
 
+# Of the module's only device.
+module_stat() { # METRIC FACTOR
+	vpmemctl stats --openmetrics 2>/dev/null |
+		awk -v metric="vpmem_$1{" -v factor="$2" 'index($1, metric) == 1 {
+			printf "%.0f\n", factor * $NF }' | grep . || echo 0
+}
+
 counters() {
 	echo "exits $(kvm_stat exits)"
 	echo "user_exits $(trace_count)"
@@ -201,6 +213,14 @@ counters() {
 	echo "requests $(disk_stat 5)"
 	echo "sectors $(disk_stat 7)"
 	echo "disk_flushes $(disk_stat 16)"
+	[ "$media" != slow ] || module_counters
+}
+
+# From the guest's notification to the completion; and what came before it. Not
+# where to ask would itself be counted.
+module_counters() {
+	echo "flush_us $(module_stat flush_duration_seconds_sum 1000000)"
+	echo "behinds $(module_stat write_behinds_total 1)"
 }
 
 # NAME=DIFFERENCE for two files of counters.
@@ -291,7 +311,7 @@ cmd_sync() { # PEER MEDIA COUNT RUNS
 	count=$3
 	prepare "$2"
 	case $1 in
-	inline | worker) insmod /lib/vpmem/vpmem.ko ;;
+	inline | worker | behind) insmod /lib/vpmem/vpmem.ko ;;
 	esac
 	# Saves most of a start, where it is there and can be used.
 	[ "$1" = qemu ] || [ ! -e $l2/vmlinux ] || kernel=$l2/vmlinux

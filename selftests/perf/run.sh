@@ -11,8 +11,8 @@
 # firecracker binary that takes part.
 #
 # L1 counts instructions as time (QEMU's icount), so that results repeat: see
-# Documentation/performance.rst. Only the rows of the disk, of which nothing but
-# counts is used, run on an L1 that does not.
+# Documentation/performance.rst. Only rows of a disk run on an L1 that does not: of
+# disk-* nothing but counts is used, and of behind-* what a limited disk takes.
 
 set -uo pipefail
 
@@ -42,6 +42,8 @@ disk-worker		sync worker disk $count 0
 disk-user		sync user disk $count 0
 disk-qemu		sync qemu disk $count 0
 disk-host		host disk $count 0
+behind-off		sync worker slow 3 0
+behind-on		sync behind slow 3 0
 attach			attach $runs
 boot-bzImage-1		boot bzImage 1 $runs
 boot-kept-1		boot kept 1 $runs
@@ -115,7 +117,7 @@ work_files() {
 try_row() { # NAME JOB
 	local status
 
-	RIG_ACCEL=icount RIG_DISKS=() RIG_L2ALL='' RIG_STALL=400
+	RIG_ACCEL=icount RIG_DISKS=() RIG_DISK_BPS='' RIG_L2ALL='' RIG_STALL=400
 	RIG_FILES=("$here/l1.sh:usr/bin/bench-l1" "$O/selftests/guest/bench:usr/bin/bench"
 		   "$here/isolation.sh:usr/bin/bench-isolation"
 		   "$O/selftests/perf/attach:usr/bin/attach" "$O/selftests/perf/stall:usr/bin/stall")
@@ -129,6 +131,11 @@ try_row() { # NAME JOB
 		rm -f "$disk"
 		truncate -s 256M "$disk"
 		RIG_ACCEL=tcg RIG_DISKS=("$disk")
+		;;
+	behind-*)
+		rm -f "$disk"
+		truncate -s 256M "$disk"
+		RIG_ACCEL=tcg RIG_DISKS=("$disk") RIG_DISK_BPS=50000000
 		;;
 	esac
 	# Seconds of the machine, which pass in no time while it is idle.

@@ -18,6 +18,7 @@
 #	RIG_FILES	array of SRC:DEST, what L1 gets besides
 #	RIG_JOBS	lines for L1's /jobs, see l1-init
 #	RIG_DISKS	array of raw disk images: /dev/vda, /dev/vdb, ...
+#	RIG_DISK_BPS	bytes per second that each of them writes, if not what it can
 #	RIG_MEMORY	default 2G
 #	RIG_APPEND	more kernel command line
 #	RIG_MODULES	more kernel modules for L1
@@ -208,7 +209,7 @@ rig_boot() { # DIR
 	# L1 sees a volatile write cache. The death of QEMU is the power cut, so
 	# what L1 has written is safe once QEMU has it.
 	for disk in "${RIG_DISKS[@]}"; do
-		drives+=(-drive "file=$disk,if=virtio,format=raw,cache=unsafe")
+		drives+=(-drive "file=$disk,if=virtio,format=raw,cache=unsafe${RIG_DISK_BPS:+,throttling.bps-write=$RIG_DISK_BPS}")
 	done
 	# However the script ends, the machine must not outlive it.
 	# shellcheck disable=SC2046 # several words
