@@ -591,11 +591,16 @@ TEST_F(file, device_is_overridden)
 	write_machine(self, good_machine());
 	override(self, "flush", "user");
 	override(self, "path", "/other");
+	override(self, "flush-limit", "100,5");
+	override(self, "bytes-limit", "1M");
 	ASSERT_EQ(0, read_state(self, &state));
 	ASSERT_EQ(1, self->config.nr_pmem);
 	EXPECT_STREQ("/other", self->config.pmem[0].path);
 	EXPECT_EQ(CONFIG_FLUSH_USER, self->config.pmem[0].flush);
 	EXPECT_EQ(VPMEM_EXEC_AUTO, self->config.pmem[0].exec);
+	EXPECT_EQ(100, self->config.pmem[0].flush_limit.rate);
+	EXPECT_EQ(5, self->config.pmem[0].flush_limit.burst);
+	EXPECT_EQ(1 << 20, self->config.pmem[0].bytes_limit.rate);
 	EXPECT_EQ(VPMEM_ON_ERROR_REPORT, self->config.pmem[0].on_error);
 	json_decref(state);
 }

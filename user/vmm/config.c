@@ -495,6 +495,10 @@ static int override_pmem(struct config_pmem *pmem,
 		pmem->flush = over->flush;
 	if (is_seen(over, "on-error"))
 		pmem->on_error = over->on_error;
+	if (is_seen(over, "flush-limit"))
+		pmem->flush_limit = over->flush_limit;
+	if (is_seen(over, "bytes-limit"))
+		pmem->bytes_limit = over->bytes_limit;
 	if (is_seen(over, "write-behind"))
 		pmem->write_behind = over->write_behind;
 	return is_seen(over, "path") ?
