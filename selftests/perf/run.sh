@@ -7,7 +7,7 @@
 #
 # Environment: O, output directory; KVER, kernel of L1 and its guests (default
 # 6.1); RUNS, guests that measure each row (default 3); COUNT, syncs in each
-# (default 1000); ROWS, names or patterns of the rows below; FIRECRACKER, a
+# (default 1000, in work-* 100); ROWS, names or patterns of the rows below; FIRECRACKER, a
 # firecracker binary that takes part.
 #
 # L1 counts instructions as time (QEMU's icount), so that results repeat: see
@@ -51,10 +51,10 @@ boot-ELF-1		boot ELF 1 $runs
 boot-bzImage-32		boot bzImage 32 $runs
 boot-kept-32		boot kept 32 $runs
 boot-ELF-32		boot ELF 32 $runs
-work-inline		work inline $count $runs
-work-worker		work worker $count $runs
-work-user		work user $count $runs
-work-qemu		work qemu $count $runs
+work-inline		work inline ${COUNT:-100} $runs
+work-worker		work worker ${COUNT:-100} $runs
+work-user		work user ${COUNT:-100} $runs
+work-qemu		work qemu ${COUNT:-100} $runs
 isolation-worker	isolation worker $runs
 isolation-user		isolation user $runs
 isolation-qemu		isolation qemu $runs"
@@ -125,7 +125,7 @@ try_row() { # NAME JOB
 	case $1 in
 	# Two CPUs, and time.
 	isolation-*) RIG_ACCEL=tcg RIG_STALL=300 ;;
-	work-*) work_files ;;
+	work-*) work_files; RIG_L2ALL=1 ;;
 	boot-* | floor | inline | worker | user | firecracker) RIG_L2ALL=1 ;;
 	disk-*)
 		rm -f "$disk"
