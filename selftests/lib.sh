@@ -53,13 +53,13 @@ broken() { # NAME WHY
 	printf '@start %s\n@fault %s\n@end %s 0\n' "$1" "$2" "$1"
 }
 
-# A program that prints results of its own.
+# A program that prints results of its own; a script may also "@say" something.
 run_program() { # NAME SECONDS COMMAND...
 	local name=$1 seconds=$2 status
 
 	shift 2
 	echo "@start $name"
-	timeout -k 10 "$seconds" "$@" </dev/null 2>&1 | sed -u 's/^/|/'
+	timeout -k 10 "$seconds" "$@" </dev/null 2>&1 | sed -u '/^@say /!s/^/|/'
 	status=${PIPESTATUS[0]}
 	[ "$status" != 124 ] || status=timeout
 	echo "@end $name $status"

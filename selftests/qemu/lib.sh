@@ -7,6 +7,7 @@
 #	rig_wait_line REGEX S	wait S seconds for a line on the results channel
 #	rig_kill		power cut
 #	rig_wait_end S		wait S seconds for L1 to power off by itself
+#	rig_try COMMAND...	repeat what starts and waits, if the emulator failed
 #
 # Variables, set before rig_start:
 #	RIG_KVER	kernel of L1, a series that setup.sh knows
@@ -225,11 +226,12 @@ rig_boot() { # DIR
 	RIG_PID=$!
 }
 
+# 2: there is something wrong with what it is built from.
 rig_start() { # NAME
 	RIG_DIR=$O/rig/$1
 	mkdir -p "$RIG_DIR"
 	rig_accel
-	rig_image "$RIG_DIR" || return
+	rig_image "$RIG_DIR" || return 2
 	rig_boot "$RIG_DIR"
 }
 
@@ -259,17 +261,19 @@ rig_kill() {
 	RIG_PID=
 }
 
+# 0: L1 said it; 3: it did not in time; 1, 4: it ended, see rig_wait_end().
 rig_wait_line() { # REGEX SECONDS
 	local end=$((SECONDS + $2))
 
 	while ! grep -qE -- "$1" "$RIG_RESULTS"; do
 		if ! rig_alive; then
 			rig_say "L1 ended before it said '$1', see $RIG_CONSOLE"
-			return 1
+			rig_ending
+			return
 		fi
 		if [ $SECONDS -ge $end ]; then
 			rig_say "L1 did not say '$1' within $2 s, see $RIG_CONSOLE"
-			return 1
+			return 3
 		fi
 		sleep 0.1
 	done
@@ -291,11 +295,23 @@ rig_has_last_words() {
 	grep -aqE 'reboot: |Kernel panic|Oops|BUG:|general protection|WARNING:' "$RIG_CONSOLE"
 }
 
+# How L1 ended, which is no more and had not finished: as rig_wait_end().
+rig_ending() {
+	local status
+
+	wait "$RIG_PID" 2>/dev/null
+	status=$?
+	RIG_PID=
+	rig_say "QEMU ended with status $status" 2>>"$RIG_DIR/qemu.log"
+	[ "$RIG_ACCEL" = kvm ] || rig_has_last_words || return 4
+	return 1
+}
+
 # Waits for the end of L1. 0: it powered off after all jobs; 1: it died; 2: it
 # was too slow; 3: it stalled, 4: QEMU crashed, or reset a machine whose kernel
 # had complained of nothing: another try makes sense.
 rig_wait_end() { # SECONDS
-	local end=$((SECONDS + $1)) stall=${RIG_STALL:-60} last now since=$SECONDS status
+	local end=$((SECONDS + $1)) stall=${RIG_STALL:-60} last now since=$SECONDS
 
 	last=$(rig_progress)
 	while rig_alive; do
@@ -312,11 +328,53 @@ rig_wait_end() { # SECONDS
 			return 3
 		fi
 	done
-	wait "$RIG_PID" 2>/dev/null
-	status=$?
-	RIG_PID=
-	! grep -q '^@done' "$RIG_RESULTS" || return 0
-	rig_say "QEMU ended with status $status" 2>>"$RIG_DIR/qemu.log"
-	[ "$RIG_ACCEL" = kvm ] || rig_has_last_words || return 4
-	return 1
+	if grep -q '^@done' "$RIG_RESULTS"; then
+		wait "$RIG_PID" 2>/dev/null
+		RIG_PID=
+		return 0
+	fi
+	rig_ending
+}
+
+# Whether L1's kernel died by the emulator, see l1-init: of code that QEMU had
+# misread, or where nothing of the module was on the stack.
+rig_was_emulator() {
+	[ "$RIG_ACCEL" = tcg ] || return
+	grep -aq 'int3: 0000 \[#' "$RIG_CONSOLE" ||
+		! grep -aqE '\+0x[0-9a-f]+/0x[0-9a-f]+ \[vpmem\]' "$RIG_CONSOLE"
+}
+
+# Why a machine that ended like this may be started again; nothing if it may
+# not. Hardware has no excuse.
+rig_excuse() { # STATUS
+	[ "$RIG_ACCEL" != kvm ] || return 0
+	case $1 in
+	2) ;;
+	3) echo "the machine stalled" ;;
+	4) echo "the emulator died" ;;
+	*) ! rig_was_emulator || echo "the kernel died, and not of the module" ;;
+	esac
+}
+
+# The last that is known of a machine.
+rig_show_end() {
+	tail -n 40 "$RIG_CONSOLE" "$RIG_DIR/qemu.log" | tr -d '\r'
+}
+
+# Runs what starts L1 and ends as rig_wait_end() does, up to three times as long
+# as the emulator was to blame. Says so as a report for tap.awk.
+rig_try() { # COMMAND...
+	local left=2 status why
+
+	while :; do
+		"$@"
+		status=$?
+		[ $status != 0 ] || return 0
+		why=$(rig_excuse $status)
+		[ -n "$why" ] && [ $left -gt 0 ] || return $status
+		rig_kill
+		echo "@say $why at '$*': once more, $left left"
+		rig_show_end | sed 's/^/@say /'
+		left=$((left - 1))
+	done
 }

@@ -188,35 +188,12 @@ boot_once() {
 	return $how
 }
 
-# The last that is known of a machine.
-show_end() {
-	tail -n 40 "$RIG_CONSOLE" "$RIG_DIR/qemu.log" | tr -d '\r'
-}
-
 # L1 is gone without having finished the program CURRENT.
 died() { # CURRENT WHY
 	echo "@fault L1 $2 during this test; the end of its console follows"
-	show_end | sed 's/^/@note /'
+	rig_show_end | sed 's/^/@note /'
 	echo "@end $1 0"
 	lines=("${lines[@]:1}")
-}
-
-# Whether L1's kernel died by the emulator, see l1-init: of code that QEMU had
-# misread, or where nothing of the module was on the stack.
-was_emulator() {
-	[ "$RIG_ACCEL" = tcg ] || return
-	grep -aq 'int3: 0000 \[#' "$RIG_CONSOLE" ||
-		! grep -aqE '\+0x[0-9a-f]+/0x[0-9a-f]+ \[vpmem\]' "$RIG_CONSOLE"
-}
-
-# Why a machine that ended like this may go on; nothing if it may not.
-excuse() { # HOW
-	case $1 in
-	2) ;;
-	3) echo "the machine stalled" ;;
-	4) echo "the emulator died" ;;
-	*) ! was_emulator || echo "the kernel died, and not of the module" ;;
-	esac
 }
 
 run_all() {
@@ -230,13 +207,13 @@ run_all() {
 		drop_finished
 		[ ${#lines[@]} = "$before" ] || retries=0
 		[ ${#lines[@]} -gt 0 ] || break
-		why=$(excuse $how)
+		why=$(rig_excuse $how)
 		if grep -q '^@again' "$RIG_RESULTS" && is_finished "$current"; then
 			echo "@say L1 starts anew for the other programs"
 		elif [ -n "$why" ] && [ $retries -lt 2 ]; then
 			retries=$((retries + 1))
 			echo "@reset $why at '${current:-boot}': retry $retries of 2"
-			[ $how = 3 ] || show_end | sed 's/^/@say /'
+			[ $how = 3 ] || rig_show_end | sed 's/^/@say /'
 			! drop_passed || retries=0
 		elif [ -z "$current" ] || is_finished "$current"; then
 			current=${lines[0]%% *}

@@ -60,7 +60,7 @@ is_found_out() { # COMPLAINT
 echo "1..$(wc -l <<<"$mutants")"
 while read -r mutant test complaint; do
 	number=$((number + 1))
-	run_mutant "$mutant" "$test"
+	rig_try run_mutant "$mutant" "$test"
 	if is_found_out "$complaint"; then
 		echo "ok $number - kernel_complains_of_$mutant"
 	else

@@ -28,25 +28,34 @@ count_acks() {
 	grep -aoE 'ack [0-9]+' "$RIG_RESULTS" | tail -n 1 | cut -d' ' -f2
 }
 
-# Leaves the number of acknowledged blocks in $acked.
-write_until_cut() { # MODULE FLUSH
+# A guest that writes, and the end of L1 in the middle of that.
+cut_while_writing() { # MODULE FLUSH
 	rm -f "$disk"
 	truncate -s 256M "$disk"
-	/sbin/mkfs.ext4 -q -F "$disk" || return
+	/sbin/mkfs.ext4 -q -F "$disk" || return 2
 	RIG_JOBS="write 200 own powercut-l1 write $1 $2"
 	rig_start "powercut-$1-$2" || return
 	rig_wait_line "ack ${acks_wanted}([^0-9]|\$)" 200 || return
 	sleep 1
 	rig_kill
+}
+
+# Leaves the number of acknowledged blocks in $acked.
+write_until_cut() { # MODULE FLUSH
+	rig_try cut_while_writing "$1" "$2" || return
 	acked=$(($(count_acks) + 1))
 	echo "# $1, flush=$2: $acked blocks were acknowledged when the power was cut"
 }
 
+look_at_disk() {
+	RIG_JOBS="check 60 own powercut-l1 check $acked"
+	rig_start powercut-check || return
+	rig_wait_end 120
+}
+
 # Status 0 if all of them are on the disk.
 check_disk() {
-	RIG_JOBS="check 60 own powercut-l1 check $acked"
-	rig_start powercut-check || return 2
-	rig_wait_end 120 || return 2
+	rig_try look_at_disk || return 2
 	sed -n 's/^|/# /p' "$RIG_RESULTS"
 	grep -q "^|verified $acked" "$RIG_RESULTS"
 }
