@@ -82,6 +82,7 @@ MODULE		= $(O)/module/$(KRELEASE)$(if $(LLVM),-llvm)$(if $(MUTANT),-$(MUTANT))$(
 #	use-after-free	a device is written to after it was freed
 #	leak		a device's memory table is never freed
 #	lose-error	write-behind takes a write error for itself
+#	keep-charge	a device that cannot be made counts against its user
 #	race		a kick reads who serves as if nobody else wrote it
 ifneq ($(MUTANT),)
 mutant-flag	:= -DVPMEM_MUTANT_$(shell echo '$(MUTANT)' | tr a-z- A-Z_)
@@ -90,10 +91,11 @@ ALL_MUTANTS	= $(shell grep -rhoE 'VPMEM_MUTANT_[A-Z0-9_]+' kmod | sort -u | \
 			sed 's/VPMEM_MUTANT_//' | tr A-Z_ a-z-)
 
 # Those that only a debug kernel finds out are built for such alone.
-MUTANTS-kasan	:= lock-order use-after-free leak
+MUTANTS-every	:= late-batch lose-error
+MUTANTS-kasan	:= lock-order use-after-free leak keep-charge
 MUTANTS-kcsan	:= race
-MUTANTS-	= $(filter-out $(MUTANTS-kasan) $(MUTANTS-kcsan),$(ALL_MUTANTS))
-MUTANTS		= $(MUTANTS-$(word 2,$(subst -, ,$(KVER))))
+MUTANTS-	= $(filter-out $(MUTANTS-every) $(MUTANTS-kasan) $(MUTANTS-kcsan),$(ALL_MUTANTS))
+MUTANTS		= $(MUTANTS-every) $(MUTANTS-$(word 2,$(subst -, ,$(KVER))))
 
 # O= would mean the kernel's own output directory to kbuild. Kernels with KCOV
 # tell a fuzzer what it reached of the module; COVERAGE=1 counts it with gcov, and

@@ -209,7 +209,9 @@ err_put:
 err_free:
 	kmem_cache_free(vpmem_dev_cache, dev);
 err_uncharge:
+#ifndef VPMEM_MUTANT_KEEP_CHARGE
 	vpmem_user_uncharge(config->uid);
+#endif
 	return err;
 }
 

@@ -105,13 +105,13 @@ stage_long() {
 	local kver
 
 	if any_selected netlink "$here"/netlink/*.c ||
-		any_selected vm "$here"/vm/fence.sh; then
+		any_selected vm "$here"/vm/{fence,mutants}.sh; then
 		build user user
 		build tests -C selftests vm || return
 		for kver in $debug_kvers; do
 			build "module-$kver" module mutants "KVER=$kver" || continue
 			vm_programs "$kver" daily "$here"/netlink/*.c
-			vm_scripts "$kver" "$here"/vm/fence.sh
+			vm_scripts "$kver" "$here"/vm/{fence,mutants}.sh
 		done
 	fi
 	[ -n "$only_kver" ] || stage_vm rest

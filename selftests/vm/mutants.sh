@@ -7,21 +7,47 @@ set -u
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=selftests/qemu/lib.sh
 . "$here/../qemu/lib.sh"
+# shellcheck source=selftests/lib.sh
+. "$here/../lib.sh"
 
+# Lines "MUTANT PROGRAM TEST RESULT", the last of which is that it is found out.
+mutants="late-batch slow request_that_comes_during_a_sync_gets_its_own a_module_that_acknowledges_early_is_found_out
+lose-error behind error_is_told_by_the_next_flush a_module_that_loses_an_error_is_found_out"
+case $RIG_KVER in
+*-kasan)
+	# Where allocations can be made to fail.
+	mutants="$mutants
+keep-charge fail_nth dev_add a_module_that_charges_a_device_that_failed_is_found_out"
+	;;
+esac
+
+factor=$(setting "$RIG_KVER" factor)
 number=0
 trap rig_kill EXIT
 
-RIG_L2KVER=''
-RIG_FILES=("$here/l1/mutant-l1.sh:usr/bin/mutant-l1"
-	   "$O/selftests/netlink/slow:tests/slow"
-	   "$O/selftests/netlink/behind:tests/behind")
-late=request_that_comes_during_a_sync_gets_its_own
-lose=error_is_told_by_the_next_flush
-# shellcheck disable=SC2034 # rig_start reads it
-RIG_JOBS="late-good 60 own mutant-l1 vpmem /tests/slow -t $late
-late-bad 60 own mutant-l1 vpmem-late-batch /tests/slow -t $late
-lose-good 60 own mutant-l1 vpmem /tests/behind -t $lose
-lose-bad 60 own mutant-l1 vpmem-lose-error /tests/behind -t $lose"
+# shellcheck disable=SC2034 # rig_start reads these
+{
+	RIG_L2KVER=''
+	RIG_STALL=$((60 * factor))
+	RIG_MEMORY=$(setting "$RIG_KVER" memory)
+	RIG_APPEND="vpmem.patience=$factor"
+	RIG_FILES=("$here/l1/mutant-l1.sh:usr/bin/mutant-l1")
+}
+jobs=()
+
+add_jobs() { # MUTANT PROGRAM TEST
+	local run
+
+	RIG_FILES+=("$O/selftests/netlink/$2:tests/$2")
+	for run in "good vpmem" "bad vpmem-$1"; do
+		jobs+=("$1-${run% *} $((60 * factor)) own mutant-l1 ${run#* } /tests/$2 -t $3")
+	done
+}
+
+run_jobs() {
+	RIG_JOBS=$(printf '%s\n' "${jobs[@]}")
+	rig_start mutants && rig_wait_end $((300 * factor))
+}
 
 result() { # OK NAME
 	number=$((number + 1))
@@ -47,17 +73,14 @@ fails() { # JOB TEST
 		! grep -q '^@fault' "$RIG_RESULTS"
 }
 
-run_jobs() {
-	rig_start mutants && rig_wait_end 300
-}
-
-echo "1..4"
+while read -r mutant program test _; do
+	add_jobs "$mutant" "$program" "$test"
+done <<<"$mutants"
+echo "1..$((2 * $(wc -l <<<"$mutants")))"
 rig_try run_jobs
-passes late-good $late
-result $? "the_module_acknowledges_nothing_early"
-fails late-bad $late
-result $? "a_module_that_acknowledges_early_is_found_out"
-passes lose-good $lose
-result $? "the_module_loses_no_error"
-fails lose-bad $lose
-result $? "a_module_that_loses_an_error_is_found_out"
+while read -r mutant _ test name; do
+	passes "$mutant-good" "$test"
+	result $? "the_module_passes_$test"
+	fails "$mutant-bad" "$test"
+	result $? "$name"
+done <<<"$mutants"
