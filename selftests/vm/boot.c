@@ -104,6 +104,18 @@ TEST_F_TIMEOUT(boot, elf_kernel_on_two_vcpus, 500)
 	EXPECT_FALSE(vm_has(&self->vm, "vpmem-vmm: "));
 }
 
+/* KVM would keep them up to date for each notification. */
+TEST_F_TIMEOUT(boot, guest_has_no_performance_counters, 500)
+{
+	const char *const args[] = { "--kernel", VM_ELF, "--memory", "256M", NULL };
+
+	ASSERT_EQ(0, vm_start(&self->vm, "ls,-1,/sys/bus/event_source/devices",
+			      0, args));
+	EXPECT_EQ(0, vm_wait(&self->vm, BOOT_S));
+	EXPECT_TRUE(vm_has(&self->vm, "\nsoftware\r\n"));
+	EXPECT_FALSE(vm_has(&self->vm, "\ncpu\r\n"));
+}
+
 TEST_F_TIMEOUT(boot, bzimage_on_eight_vcpus, 500)
 {
 	const char *const args[] = { "--memory", "256M", "--cpus", "8", NULL };

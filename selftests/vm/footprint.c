@@ -3,6 +3,7 @@
 #include "vm.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -50,12 +51,23 @@ static bool is_guests(const char *mapping)
 	return strstr(mapping, "guest-ram") || strstr(mapping, DISK);
 }
 
-/* Resident pages of all mappings but the guest's RAM and pmem, each counted once. */
-static long own_kib(pid_t pid)
+static bool is_own(const char *mapping)
+{
+	return !is_guests(mapping);
+}
+
+static bool is_ram(const char *mapping)
+{
+	return strstr(mapping, "guest-ram");
+}
+
+/* Sum of a detail, "Pss:", of the process's mappings that are meant. */
+static long mapped_kib(pid_t pid, const char *detail,
+		       bool (*is_meant)(const char *mapping))
 {
 	char path[64], line[512];
-	bool is_own = false;
-	long sum = 0, kib;
+	bool counts = false;
+	long sum = 0;
 	FILE *file;
 
 	snprintf(path, sizeof(path), "/proc/%d/smaps", pid);
@@ -63,9 +75,9 @@ static long own_kib(pid_t pid)
 	while (file && fgets(line, sizeof(line), file)) {
 		/* A mapping begins with its addresses, a detail with a name. */
 		if (!strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZ", line[0]))
-			is_own = !is_guests(line);
-		else if (is_own && sscanf(line, "Pss: %ld kB", &kib) == 1)
-			sum += kib;
+			counts = is_meant(line);
+		else if (counts && !strncmp(line, detail, strlen(detail)))
+			sum += strtol(line + strlen(detail), NULL, 10);
 	}
 	if (file)
 		fclose(file);
@@ -90,11 +102,22 @@ static long count_sleeps(pid_t pid)
 
 TEST_F_TIMEOUT(footprint, memory_of_its_own_is_small, 600)
 {
-	long kib = own_kib(self->vm.pid);
+	long kib = mapped_kib(self->vm.pid, "Pss:", is_own);
 
 	TH_LOG("%ld KiB", kib);
 	EXPECT_LT(100, kib);
 	EXPECT_GE(LIMIT_KIB, kib);
+}
+
+/* L1 is set up so that who asks for them gets them. */
+TEST_F_TIMEOUT(footprint, guests_memory_is_in_huge_pages, 600)
+{
+	long all = mapped_kib(self->vm.pid, "Rss:", is_ram);
+	long huge = mapped_kib(self->vm.pid, "ShmemPmdMapped:", is_ram);
+
+	TH_LOG("%ld of %ld KiB", huge, all);
+	EXPECT_LT(16 << 10, all);
+	EXPECT_LT(all / 2, huge);
 }
 
 TEST_F_TIMEOUT(footprint, event_loop_sleeps_while_nothing_happens, 600)
