@@ -10,6 +10,7 @@
  * may write on another. Instead it comes less often while nothing is dirty.
  */
 #include "compat.h"
+#include "cpu.h"
 #include "trace.h"
 #include "vpmem.h"
 
@@ -22,8 +23,12 @@
 #define VPMEM_BEHIND_DIRTY_MS	100
 #define VPMEM_BEHIND_CLEAN_MS	500
 
-/* Looking, which takes longer the more is dirty, may take this part of the time. */
+/*
+ * Looking, which takes longer the more is dirty, may take this part of the CPU's
+ * time, unless that would mean to look less often than this.
+ */
 #define VPMEM_BEHIND_SHARE	100
+#define VPMEM_BEHIND_MAX_MS	10000
 
 /*
  * A slow disk holds up who starts to write to it. That must not keep a flush of
@@ -128,25 +133,28 @@ static unsigned long vpmem_behind_delay(bool is_dirty, u64 look_ns)
 	unsigned int ms = is_dirty ? VPMEM_BEHIND_DIRTY_MS :
 				     VPMEM_BEHIND_CLEAN_MS;
 
-	return max(msecs_to_jiffies(ms),
-		   nsecs_to_jiffies(look_ns * VPMEM_BEHIND_SHARE));
+	return clamp(nsecs_to_jiffies(look_ns * VPMEM_BEHIND_SHARE),
+		     msecs_to_jiffies(ms), msecs_to_jiffies(VPMEM_BEHIND_MAX_MS));
 }
 
 static void vpmem_behind_work(struct work_struct *work)
 {
 	struct vpmem_dev *dev = container_of(to_delayed_work(work),
 					     struct vpmem_dev, behind_work);
-	bool is_dirty = vpmem_dirty_any(dev);
-	u64 threshold = is_dirty ? vpmem_behind_threshold(dev) : 0;
-	u64 bytes, look_ns = 0;
+	struct vpmem_cpu_timer timer;
+	u64 threshold, bytes = 0, look_ns;
+	bool is_dirty;
 
-	if (threshold) {
-		look_ns = ktime_get_ns();
+	vpmem_cpu_start(&timer);
+	is_dirty = vpmem_dirty_any(dev);
+	threshold = is_dirty ? vpmem_behind_threshold(dev) : 0;
+	if (threshold)
 		bytes = vpmem_dirty_idle_bytes(dev);
-		look_ns = ktime_get_ns() - look_ns;
-		if (bytes >= threshold)
-			vpmem_behind_write(dev, bytes);
-	}
+	look_ns = vpmem_cpu_lap(&timer);
+	if (threshold && bytes >= threshold)
+		vpmem_behind_write(dev, bytes);
+	vpmem_stats_add(&dev->stats.write_behind_cpu_ns,
+			look_ns + vpmem_cpu_lap(&timer));
 	vpmem_behind_queue(dev, vpmem_behind_delay(is_dirty, look_ns));
 	vpmem_dev_put(dev);
 }

@@ -176,6 +176,7 @@ static const struct {
 	VPMEM_COUNTER(THROTTLED_NS, throttled_ns),
 	VPMEM_COUNTER(WRITE_BEHINDS, write_behinds),
 	VPMEM_COUNTER(WRITE_BEHIND_BYTES, write_behind_bytes),
+	VPMEM_COUNTER(WRITE_BEHIND_CPU_NS, write_behind_cpu_ns),
 };
 
 static int vpmem_put_stats(struct sk_buff *skb, const struct vpmem_stats *stats)

@@ -59,8 +59,8 @@ struct vpmem_batch {
 /**
  * struct vpmem_stats - Counters; the netlink specification describes them.
  *
- * @kicks is written under the kick eventfd's lock, @write_behinds and
- * @write_behind_bytes by @behind_work, all others by the server.
+ * @kicks is written under the kick eventfd's lock, those of write-behind by
+ * @behind_work, all others by the server.
  * Readers take them as they are.
  */
 struct vpmem_stats {
@@ -85,6 +85,7 @@ struct vpmem_stats {
 	u64 throttled_ns;
 	u64 write_behinds;
 	u64 write_behind_bytes;
+	u64 write_behind_cpu_ns;
 	u64 sync_hist[VPMEM_HIST_BUCKETS];
 	u64 flush_hist[VPMEM_HIST_BUCKETS];
 };

@@ -209,6 +209,7 @@ TEST_F(vpmemctl, set_changes_write_behind)
 	EXPECT_OUTPUT("\"write_behind\": 0");
 	EXPECT_RUN(0, "stats test");
 	EXPECT_OUTPUT("  write-behind-bytes                    0\n");
+	EXPECT_OUTPUT("  write-behind-cpu-ns                   0\n");
 	EXPECT_RUN(2, "set test write-behind=63K");
 	EXPECT_EQ(1, count_lines(self->output));
 	EXPECT_RUN(2, "set test write-behind=1M,1M");

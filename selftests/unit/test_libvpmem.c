@@ -354,6 +354,8 @@ TEST_F(lib, dev_get_reads_everything)
 		  info.stats.write_behinds);
 	EXPECT_EQ(1000 + VPMEM_A_STATS_WRITE_BEHIND_BYTES,
 		  info.stats.write_behind_bytes);
+	EXPECT_EQ(1000 + VPMEM_A_STATS_WRITE_BEHIND_CPU_NS,
+		  info.stats.write_behind_cpu_ns);
 	EXPECT_EQ(1, info.stats.sync_hist[0]);
 	EXPECT_EQ(VPMEM_HIST_BUCKETS,
 		  info.stats.flush_hist[VPMEM_HIST_BUCKETS - 1]);

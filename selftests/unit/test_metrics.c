@@ -171,7 +171,7 @@ static const char *const numbers[] = {
 	"ring_errors", "batches", "syncs", "sync_errors", "inline_runs",
 	"worker_runs", "signals", "suppressed", "sync_ns", "flush_ns",
 	"bytes_written", "throttled", "throttled_ns", "write_behinds",
-	"write_behind_bytes", "lost_writes",
+	"write_behind_bytes", "write_behind_cpu_ns", "lost_writes",
 	"dropped_writes", "needs_resets",
 };
 

@@ -35,11 +35,12 @@ static void print_counters(const struct vpmem_stats *stats)
 		{ "throttled-ns", stats->throttled_ns },
 		{ "write-behinds", stats->write_behinds },
 		{ "write-behind-bytes", stats->write_behind_bytes },
+		{ "write-behind-cpu-ns", stats->write_behind_cpu_ns },
 	};
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(counters); i++)
-		printf("  %-18s %20" PRIu64 "\n", counters[i].name,
+		printf("  %-19s %19" PRIu64 "\n", counters[i].name,
 		       counters[i].value);
 }
 

@@ -136,6 +136,7 @@ static int json_counters(json_t *object, const struct vpmem_stats *stats)
 		{ "throttled_ns", stats->throttled_ns },
 		{ "write_behinds", stats->write_behinds },
 		{ "write_behind_bytes", stats->write_behind_bytes },
+		{ "write_behind_cpu_ns", stats->write_behind_cpu_ns },
 	};
 	size_t i;
 	int err = 0;

@@ -56,6 +56,8 @@ static const struct counter counters[] = {
 	  FIELD(write_behinds) },
 	{ "write_behind_bytes", "bytes", "Bytes that write-behind had to write.",
 	  FIELD(write_behind_bytes) },
+	{ "write_behind_cpu_seconds", "seconds", "CPU time that write-behind took.",
+	  FIELD(write_behind_cpu_ns) },
 };
 
 static uint64_t counter_of(const struct vpmem_dev_info *info, size_t offset)

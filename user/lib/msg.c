@@ -154,6 +154,7 @@ static const struct {
 	COUNTER(THROTTLED_NS, throttled_ns),
 	COUNTER(WRITE_BEHINDS, write_behinds),
 	COUNTER(WRITE_BEHIND_BYTES, write_behind_bytes),
+	COUNTER(WRITE_BEHIND_CPU_NS, write_behind_cpu_ns),
 };
 
 static void parse_stats(struct nlattr *nest, struct vpmem_stats *stats)

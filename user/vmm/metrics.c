@@ -47,7 +47,7 @@ static const struct {
 	COUNTER(suppressed), COUNTER(sync_ns), COUNTER(flush_ns),
 	COUNTER(bytes_written), COUNTER(cpu_ns), COUNTER(throttled),
 	COUNTER(throttled_ns), COUNTER(write_behinds),
-	COUNTER(write_behind_bytes),
+	COUNTER(write_behind_bytes), COUNTER(write_behind_cpu_ns),
 };
 
 static void add_number(json_t *object, const char *name, uint64_t value)

@@ -177,6 +177,7 @@ struct vpmem_stats {
 	uint64_t throttled_ns;
 	uint64_t write_behinds;
 	uint64_t write_behind_bytes;
+	uint64_t write_behind_cpu_ns;
 	uint64_t sync_hist[VPMEM_HIST_BUCKETS];
 	uint64_t flush_hist[VPMEM_HIST_BUCKETS];
 };
