@@ -176,7 +176,8 @@ rig_accel() {
 	timeout 10 "$probe" 2>&1 | sed 's/^/rig: /' >&2
 	[ "${PIPESTATUS[0]}" = 0 ] || return 0
 	RIG_ACCEL=kvm
-	if ! rig_probe_nested "$probe"; then
+	# QEMU may abort, which is an answer, and not worth a message of the shell.
+	if ! rig_probe_nested "$probe" 2>"$O/rig/probe.log"; then
 		rig_say "/dev/kvm does not run guests of guests: emulating instead"
 		RIG_ACCEL=tcg
 	fi
