@@ -1,13 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Whether the rig starts a machine again when the emulator was to blame, and only
-# then: a retry too many hides a fault.
+# then, with the cases that are left: a retry too many hides a fault.
 
 set -uo pipefail
 # shellcheck source=selftests/static/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=selftests/qemu/lib.sh
 . selftests/qemu/lib.sh
+# shellcheck source=selftests/qemu/cases.sh
+. selftests/qemu/cases.sh
 
 RIG_DIR=$(scratch retry)
 RIG_CONSOLE=$RIG_DIR/console RIG_RESULTS=$RIG_DIR/results
@@ -97,4 +99,50 @@ expect_tries 4 3 4 4 4 0
 expect_tries 2 1 2 0
 echo "$ours" >"$RIG_CONSOLE"
 expect_tries 1 1 1 0
+
+# A program as the harness lists it, which L1 had begun to run.
+program=$RIG_DIR/prog
+cat >"$program" <<'EOF'
+#!/bin/sh
+cat >&2 <<'LIST'
+# FIXTURE            VARIANT                   TEST
+global                                         alone
+--------------------------------------------------------------------------------
+queue                on_worker                 first
+                     inline                    second
+--------------------------------------------------------------------------------
+plain                                          third
+                                               fourth
+LIST
+EOF
+chmod +x "$program"
+
+expect_cases() { # CASE...
+	local found
+
+	found=$(cases "$program" | tr '\n' ' ')
+	[ "$found" = "$* " ] || complain "cases '$found', expected '$*'"
+}
+
+# What is left of JOB after L1 said RESULTS; nothing if it stays as it is.
+expect_left() { # JOB RESULTS LEFT
+	lines=("$1")
+	RIG_FILES=("$program:tests/x/prog")
+	printf '%b' "$2" >"$RIG_RESULTS"
+	drop_passed || lines=("")
+	[ "${lines[0]}" = "$3" ] || complain "after '$2' left of '$1': '${lines[0]}', expected '$3'"
+}
+
+expect_cases global.alone queue.on_worker.first queue.on_worker.second \
+	queue.inline.first queue.inline.second plain.third plain.fourth
+job="r/x/prog 60 load /tests/x/prog"
+start='@start r/x/prog\n'
+all="$start|ok 1 global.alone\n|ok 2 queue.on_worker.first\n|ok 3 queue.on_worker.second\n|ok 4 queue.inline.first\n"
+expect_left "$job" "$start" ""
+expect_left "$job" "$start|not ok 1 global.alone\n" ""
+expect_left "$job" "$all|not ok 5 queue.inline.second\r\n|ok 6 plain.third # SKIP no\r\n" \
+	"$job -r queue.inline.second -r plain.fourth"
+expect_left "$job -r plain.third -r plain.fourth" "$start|ok 1 plain.third\n" "$job -r plain.fourth"
+expect_left "$job -r plain.third" "$start|ok 1 plain.third\n" ""
+expect_left "$job -t first" "$start|ok 1 queue.inline.first\n" ""
 exit $failed
