@@ -100,17 +100,28 @@ stage_vm() { # WHICH
 	done
 }
 
+# Those programs with guests that a debug kernel is to run, too.
+debug_programs() { # KVER
+	local source
+
+	for source in "$here"/vm/*.c; do
+		[ "$(setting "$(test_name "$source")" debug)" != "$1" ] || echo "$source"
+	done
+}
+
 # What takes too long for every day.
 stage_long() {
-	local kver
+	local kver programs
 
+	mapfile -t programs < <(for kver in $debug_kvers; do debug_programs "$kver"; done)
 	if any_selected netlink "$here"/netlink/*.c ||
-		any_selected vm "$here"/vm/{fence,mutants}.sh; then
+		any_selected vm "$here"/vm/{fence,mutants}.sh "${programs[@]}"; then
 		build user user
 		build tests -C selftests vm || return
 		for kver in $debug_kvers; do
 			build "module-$kver" module mutants "KVER=$kver" || continue
-			vm_programs "$kver" daily "$here"/netlink/*.c
+			# shellcheck disable=SC2046 # several words
+			vm_programs "$kver" daily "$here"/netlink/*.c $(debug_programs "$kver")
 			vm_scripts "$kver" "$here"/vm/{fence,mutants}.sh
 		done
 	fi

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* A guest under test. */
+#include "patience.h"
 #include "vm.h"
 
 #include <errno.h>
@@ -143,7 +144,7 @@ static void tell_if_lost(const struct vm_test *vm, bool is_late, int timeout_s)
 
 int vm_expect(struct vm_test *vm, const char *text, int timeout_s)
 {
-	int64_t deadline = now_ms() + timeout_s * 1000ll;
+	int64_t deadline = now_ms() + timeout_s * 1000ll * patience();
 	int ret;
 
 	while (true) {
@@ -186,7 +187,7 @@ static void show_end(const struct vm_test *vm)
 
 int vm_wait(struct vm_test *vm, int timeout_s)
 {
-	int64_t deadline = now_ms() + timeout_s * 1000ll;
+	int64_t deadline = now_ms() + timeout_s * 1000ll * patience();
 	int status;
 
 	while (vm_read(vm, deadline) > 0)

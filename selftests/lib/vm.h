@@ -69,7 +69,7 @@ int vm_exec_as(struct vm_test *vm, int (*prepare)(void),
  * vm_expect() - Wait for text that was not yet looked at.
  * @vm: guest
  * @text: what to wait for
- * @timeout_s: how long
+ * @timeout_s: how long, times patience()
  *
  * Later calls look behind what was found.
  *
@@ -84,7 +84,7 @@ bool vm_has(const struct vm_test *vm, const char *text);
 int vm_count(const struct vm_test *vm, const char *text);
 
 /**
- * vm_wait() - Wait for the end of the VMM.
+ * vm_wait() - Wait for the end of the VMM, @timeout_s times patience() seconds.
  * Return: its exit status, 128 + n for signal n, or -ETIME.
  */
 int vm_wait(struct vm_test *vm, int timeout_s);
