@@ -145,7 +145,7 @@ static uint64_t wait_behind(struct behind *b, uint64_t times)
 	return info_of(b).stats.write_behinds;
 }
 
-/* Until the look that wrote, or a later one, is at its end. */
+/* Until the look that wrote, or a later one, has given all to the disk. */
 static void wait_look(struct behind *b)
 {
 	uint64_t cpu_ns = info_of(b).stats.write_behind_cpu_ns;
@@ -336,6 +336,7 @@ TEST_F(behind, nothing_is_written_while_the_queue_is_stopped)
 	EXPECT_EQ(before, pages_written());
 	ASSERT_EQ(0, driver_start(&self->b.drv));
 	EXPECT_EQ(1, wait_behind(&self->b, 1));
+	wait_look(&self->b);
 	ASSERT_EQ(0, driver_stop(&self->b.drv, &event));
 	make_dirty(&self->b, 0, ENOUGH, 1);
 	EXPECT_EQ(1, behind_after_a_while(&self->b));
@@ -370,6 +371,7 @@ TEST_F(behind, pages_that_are_being_written_do_not_count)
 	ASSERT_EQ(0, system(SUSPEND));
 	make_dirty(&self->b, 0, ENOUGH, 1);
 	EXPECT_EQ(1, wait_behind(&self->b, 1));
+	wait_look(&self->b);
 	make_dirty(&self->b, 0, ENOUGH, 1);
 	EXPECT_EQ(1, behind_after_a_while(&self->b));
 	ASSERT_EQ(0, system(RESUME));
@@ -383,6 +385,7 @@ TEST_F(behind, counts_against_the_limit)
 	ASSERT_EQ(0, add_running(&self->b));
 	make_dirty(&self->b, 0, ENOUGH, 1);
 	EXPECT_EQ(1, wait_behind(&self->b, 1));
+	wait_look(&self->b);
 	make_dirty(&self->b, 0, 2 * ENOUGH, 1);
 	EXPECT_EQ(1, behind_after_a_while(&self->b));
 	driver_flush(&self->b.drv, 0);
