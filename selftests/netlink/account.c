@@ -6,6 +6,7 @@
  */
 #include "driver.h"
 #include "patience.h"
+#include "writeback.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -45,37 +46,12 @@ FIXTURE_VARIANT_ADD(account, inline) {
 	.exec = VPMEM_EXEC_INLINE,
 };
 
-static int set_sysctl(const char *path, int value)
-{
-	FILE *file = fopen(path, "w");
-	int err;
-
-	if (!file)
-		return -1;
-	err = fprintf(file, "%d", value) < 0;
-	return fclose(file) | err;
-}
-
 /* Of memory, from which on the kernel writes dirty pages back by itself. */
 static int set_background_share(int percent)
 {
 	/* Half of the limit counts if that is less. */
-	return set_sysctl("/proc/sys/vm/dirty_background_ratio", percent) |
-	       set_sysctl("/proc/sys/vm/dirty_ratio", 2 * percent);
-}
-
-/*
- * The kernel looks for pages to write some time after the first got dirty: from
- * now on an hour. It begins a new interval by writing all that is dirty, at some
- * time after it was told, so the interval is left as it is afterwards.
- */
-static int set_hourly_writeback(void)
-{
-	int err = set_sysctl("/proc/sys/vm/dirty_writeback_centisecs", 360000);
-
-	sync();
-	usleep(200000);
-	return err;
+	return writeback_sysctl("dirty_background_ratio", percent) ?:
+	       writeback_sysctl("dirty_ratio", 2 * percent);
 }
 
 FIXTURE_SETUP(account)
@@ -83,7 +59,7 @@ FIXTURE_SETUP(account)
 	int fd = open(DISK, O_RDWR | O_CLOEXEC);
 
 	ASSERT_EQ(0, set_background_share(50));
-	ASSERT_EQ(0, set_hourly_writeback());
+	ASSERT_EQ(0, writeback_hourly());
 	ASSERT_LE(0, fd);
 	ASSERT_EQ(0, driver_open_file(&self->drv, fd));
 	ASSERT_EQ(0, fsync(fd));

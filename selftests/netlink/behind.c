@@ -6,6 +6,7 @@
  */
 #include "driver.h"
 #include "patience.h"
+#include "writeback.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -87,6 +88,7 @@ static void close_device(struct behind *b)
 
 FIXTURE_SETUP(behind)
 {
+	ASSERT_EQ(0, writeback_hourly());
 	ASSERT_EQ(0, system("dmsetup create " NAME " --table '" GOOD "'"));
 	ASSERT_EQ(0, open_device(&self->b, DEVICE));
 	ASSERT_EQ(0, vpmem_sock_create(&self->watcher));
