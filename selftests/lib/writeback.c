@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#define INTERVAL	"dirty_writeback_centisecs"
+
 int writeback_sysctl(const char *name, int value)
 {
 	char path[64];
@@ -21,9 +23,14 @@ int writeback_sysctl(const char *name, int value)
 
 int writeback_hourly(void)
 {
-	int err = writeback_sysctl("dirty_writeback_centisecs", 360000);
+	int err = writeback_sysctl(INTERVAL, 360000);
 
 	sync();
 	usleep(200000);
 	return err;
+}
+
+int writeback_usual(void)
+{
+	return writeback_sysctl(INTERVAL, 500);
 }

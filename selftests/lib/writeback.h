@@ -22,4 +22,13 @@ int writeback_sysctl(const char *name, int value);
  */
 int writeback_hourly(void);
 
+/**
+ * writeback_usual() - Undo writeback_hourly().
+ *
+ * For tests whose program goes on with others that should find a usual kernel.
+ *
+ * Return: 0 or -1.
+ */
+int writeback_usual(void);
+
 #endif /* WRITEBACK_H */

@@ -6,6 +6,7 @@
 #include "firecracker.h"
 #include "pattern.h"
 #include "vm.h"
+#include "writeback.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -389,7 +390,7 @@ FIXTURE_SETUP(unflushed)
 	};
 
 	/* Nothing is written back for its age, nor by the last close. */
-	ASSERT_EQ(0, system("echo 100000 >/proc/sys/vm/dirty_writeback_centisecs"));
+	ASSERT_EQ(0, writeback_hourly());
 	ASSERT_EQ(0, system("dd if=/dev/zero of=" DEVICE_RAM
 			    " bs=1M count=8 conv=fsync 2>/dev/null"));
 	ASSERT_EQ(0, system(CREATE));
@@ -407,7 +408,7 @@ FIXTURE_TEARDOWN(unflushed)
 	vm_end(&self->vm);
 	close(self->device);
 	EXPECT_EQ(0, system(REMOVE));
-	system("echo 500 >/proc/sys/vm/dirty_writeback_centisecs");
+	EXPECT_EQ(0, writeback_usual());
 }
 
 TEST_F_TIMEOUT(unflushed, is_written_at_the_end, 500)

@@ -5,6 +5,7 @@
  */
 #include "pattern.h"
 #include "vm.h"
+#include "writeback.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -272,7 +273,7 @@ TEST_F_TIMEOUT(other, quit_syncs_what_the_guest_did_not, TEST_S)
 	int device;
 
 	/* Nothing is written back for its age, nor by the last close. */
-	ASSERT_EQ(0, system("echo 100000 >/proc/sys/vm/dirty_writeback_centisecs"));
+	ASSERT_EQ(0, writeback_hourly());
 	ASSERT_EQ(0, system("dd if=/dev/zero of=" DEVICE_RAM
 			    " bs=1M count=8 conv=fsync 2>/dev/null"));
 	ASSERT_EQ(0, system(CREATE));
@@ -287,7 +288,7 @@ TEST_F_TIMEOUT(other, quit_syncs_what_the_guest_did_not, TEST_S)
 	EXPECT_EQ(8, pattern_count(DEVICE_RAM, O_DIRECT));
 	close(device);
 	EXPECT_EQ(0, system(REMOVE));
-	system("echo 500 >/proc/sys/vm/dirty_writeback_centisecs");
+	EXPECT_EQ(0, writeback_usual());
 }
 
 /* A guest that reboots, again and again. */

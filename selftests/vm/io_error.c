@@ -11,6 +11,7 @@
 #include "driver.h"
 #include "pattern.h"
 #include "vm.h"
+#include "writeback.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -35,7 +36,6 @@
 #define RAM		"/dev/ram1"
 #define MOUNT		"/tmp/io_error"
 #define GREP_ABORT	"dmesg | grep -q 'Aborting journal on device dm-0'"
-#define BACKGROUND	"/proc/sys/vm/dirty_writeback_centisecs"
 
 /* Of a device; the guest writes to all of them in turn. */
 #define PLACES		256
@@ -211,7 +211,7 @@ FIXTURE_SETUP(io_error)
 	 * Not 0: that means at once, for a disk that has written little so far.
 	 * What is written behind the test's back fails behind its back, too.
 	 */
-	ASSERT_EQ(0, run("echo 360000 >" BACKGROUND));
+	ASSERT_EQ(0, writeback_hourly());
 	ASSERT_EQ(0, make_disks(variant));
 	if (variant->mkfs)
 		ASSERT_EQ(0, make_files(variant));
@@ -234,7 +234,7 @@ FIXTURE_TEARDOWN(io_error)
 		EXPECT_EQ(0, run("umount " MOUNT));
 	for (int i = 0; i < nr_disks(variant); i++)
 		EXPECT_EQ(0, run("dmsetup remove --retry vpmem-io%d", i));
-	EXPECT_EQ(0, run("echo 500 >" BACKGROUND));
+	EXPECT_EQ(0, writeback_usual());
 }
 
 /* Since the guest has said so, it may have overwritten it with a later one. */
