@@ -195,11 +195,10 @@ sync_count() {
 		echo 0
 }
 
-# Of the module's only device.
+# Of all devices of the module, of which one is busy.
 module_stat() { # METRIC FACTOR
-	vpmemctl stats --openmetrics 2>/dev/null |
-		awk -v metric="vpmem_$1{" -v factor="$2" 'index($1, metric) == 1 {
-			printf "%.0f\n", factor * $NF }' | grep . || echo 0
+	awk -v metric="vpmem_$1{" -v factor="$2" 'index($1, metric) == 1 {
+		sum += factor * $NF } END { printf "%.0f\n", sum }' /tmp/metrics
 }
 
 counters() {
@@ -213,14 +212,15 @@ counters() {
 	echo "requests $(disk_stat 5)"
 	echo "sectors $(disk_stat 7)"
 	echo "disk_flushes $(disk_stat 16)"
-	[ "$media" != slow ] || module_counters
 }
 
-# From the guest's notification to the completion; and what came before it. Not
-# where to ask would itself be counted.
+# From the guest's notification to the completion, what came before it, and the
+# CPU time of all that.
 module_counters() {
+	vpmemctl stats --openmetrics >/tmp/metrics 2>/dev/null || return 0
 	echo "flush_us $(module_stat flush_duration_seconds_sum 1000000)"
 	echo "behinds $(module_stat write_behinds_total 1)"
+	echo "cpu_ns $(module_stat cpu_seconds_total 1000000000)"
 }
 
 # NAME=DIFFERENCE for two files of counters.
@@ -268,11 +268,12 @@ follow() { # PEER RUN
 		case $line in
 		"bench begin "*)
 			medium=$(medium_of "$4")
-			counters >/tmp/before
+			# To ask the module must not be counted by the others.
+			{ module_counters; counters; } >/tmp/before
 			echo >&4
 			;;
 		"bench end")
-			counters >/tmp/after
+			{ counters; module_counters; } >/tmp/after
 			echo >&4
 			;;
 		"bench result "*)

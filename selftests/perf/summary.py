@@ -153,6 +153,30 @@ def print_counts(raw):
     )
 
 
+def cpu_cell(raw, peer, column):
+    values = raw.counts.get((peer, *column))
+    return f"{values['cpu_ns']:,.0f}" if values and "cpu_ns" in values else "-"
+
+
+def print_cpu(raw):
+    """The host's msync() does what a flush has to do, and nothing else."""
+    syncs = {"fsync": "msync", "write": "store"}
+    table(
+        "Instructions on the host to serve one flush, as the module counts its CPU time, beside the\n"
+        "host's own msync of the same pages",
+        ["", "inline", "worker", "msync"],
+        [
+            [
+                " ".join(column),
+                cpu_cell(raw, "inline", column),
+                cpu_cell(raw, "worker", column),
+                sync_cell(raw, "host", (column[0], syncs[column[1]])),
+            ]
+            for column in COLUMNS
+        ],
+    )
+
+
 def print_behind(raw):
     table(
         "A sync of the guest after 64 MiB over three seconds, on a disk that writes 50 MB/s",
@@ -296,6 +320,7 @@ def main():
         print(line)
     print_syncs(raw)
     print_counts(raw)
+    print_cpu(raw)
     print_behind(raw)
     print_boots(raw)
     print_attaches(raw)
