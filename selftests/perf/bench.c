@@ -8,8 +8,9 @@
  * LOAD is a system call with nothing written (fsync, fdatasync, msync), or
  * "write" for 4 KiB before each fsync, "store" for 4 KiB through a mapping
  * before each msync; "write@8" is the same from 8 threads at once, up to 64; or
- * "burst" for 64 MiB over three seconds, past the page cache, before each fsync. Of
- * each it prints
+ * before each fsync, past the page cache and over three seconds, "burst" for 64 MiB,
+ * "rush" for the same and no pause before the fsync, "hot" for 4 MiB that are
+ * written 16 times. Of each it prints
  *
  *	bench begin LOAD PATH
  *	bench end
@@ -84,7 +85,7 @@ static int dirty_by_store(struct bench *bench, int number)
 }
 
 /* Past the guest's page cache, so that the host has it at once. */
-static int dirty_in_pieces(struct bench *bench, int number)
+static int write_pieces(struct bench *bench, int number, off_t step)
 {
 	static char piece[PIECE_SIZE] __attribute__((aligned(BLOCK_SIZE)));
 
@@ -92,12 +93,28 @@ static int dirty_in_pieces(struct bench *bench, int number)
 		return -1;
 	memset(piece, number, PIECE_SIZE);
 	for (off_t i = 0; i < PIECES; i++) {
-		if (pwrite(bench->fd, piece, PIECE_SIZE, i * PIECE_SIZE) !=
-		    PIECE_SIZE)
+		if (i)
+			usleep(PIECE_PAUSE_US);
+		if (pwrite(bench->fd, piece, PIECE_SIZE, i * step) != PIECE_SIZE)
 			return -1;
-		usleep(PIECE_PAUSE_US);
 	}
 	return 0;
+}
+
+static int dirty_in_a_rush(struct bench *bench, int number)
+{
+	return write_pieces(bench, number, PIECE_SIZE);
+}
+
+static int dirty_in_pieces(struct bench *bench, int number)
+{
+	return write_pieces(bench, number, PIECE_SIZE) ?:
+	       usleep(PIECE_PAUSE_US);
+}
+
+static int dirty_again(struct bench *bench, int number)
+{
+	return write_pieces(bench, number, 0) ?: usleep(PIECE_PAUSE_US);
 }
 
 /* With turns before the first that counts, in which the machine gets warm. */
@@ -113,6 +130,8 @@ static const struct load {
 	{ "write", dirty_by_write, sync_fsync, BLOCKS },
 	{ "store", dirty_by_store, sync_msync, BLOCKS },
 	{ "burst", dirty_in_pieces, sync_fsync, 1 },
+	{ "rush", dirty_in_a_rush, sync_fsync, 1 },
+	{ "hot", dirty_again, sync_fsync, 1 },
 };
 
 /* LOAD or LOAD@THREADS */

@@ -179,16 +179,17 @@ def print_cpu(raw):
 
 def print_behind(raw):
     table(
-        "A sync of the guest after 64 MiB over three seconds, on a disk that writes 50 MB/s",
+        "A sync of the guest on a disk that writes 50 MB/s, 200 ms after the last of 64 MiB over three\n"
+        "seconds (burst), at once after it (rush), or after the same 4 MiB, 16 times over (hot)",
         ["", "ms", "sectors", "written behind"],
         [
             [
-                PEERS[peer],
+                f"{PEERS[peer]}, {load}",
                 f"{values['flush_us'] / 1e3:,.0f}",
                 f"{values['sectors']:,.0f}",
                 f"{values['behinds']:.1f} times",
             ]
-            for (peer, medium, _), values in raw.counts.items()
+            for (peer, medium, load), values in raw.counts.items()
             if medium == "slow"
         ],
     )
