@@ -373,7 +373,7 @@ cmd_boot() { # FORMAT DEVICES RUNS
 		names="$names dev$number"
 		number=$((number + 1))
 	done
-	cmdline="$cmdline rdinit=/bin/bench"
+	initrd=$l2/boot.img
 	while [ $run -le "$3" ]; do
 		read -r before _ </proc/uptime
 		# shellcheck disable=SC2086 # words

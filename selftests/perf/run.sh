@@ -114,6 +114,14 @@ work_files() {
 	RIG_FILES+=("$out/work.img:lib/vpmem/l2/work.img")
 }
 
+# An initrd that is no more than an init, as unpacking it is a part of a start.
+boot_files() {
+	"$here/../qemu/mkinitrd.sh" --out "$out/boot.img" \
+		"--file=$O/selftests/guest/bench:init" || die "cannot make an initrd"
+	RIG_FILES+=("$out/boot.img:lib/vpmem/l2/boot.img")
+	RIG_L2ALL=1
+}
+
 try_row() { # NAME JOB
 	local status
 
@@ -126,7 +134,8 @@ try_row() { # NAME JOB
 	# Two CPUs, and time.
 	isolation-*) RIG_ACCEL=tcg RIG_STALL=300 ;;
 	work-*) work_files; RIG_L2ALL=1 ;;
-	boot-* | floor | inline | worker | user | firecracker) RIG_L2ALL=1 ;;
+	boot-*) boot_files ;;
+	floor | inline | worker | user | firecracker) RIG_L2ALL=1 ;;
 	disk-*)
 		rm -f "$disk"
 		truncate -s 256M "$disk"
