@@ -8,6 +8,8 @@
 #	 bench-l1 boot FORMAT DEVICES RUNS	VMM start to the guest's init; "kept" is
 #						a bzImage that was unpacked before
 #	 bench-l1 attach RUNS			cost of devices that do nothing
+#	 bench-l1 batch PEER ROUNDS RUNS	cost of a flush where several are under
+#						way, without a guest
 #	 bench-l1 work PEER COUNT RUNS		cost of a guest's sync and of its
 #						transactions in ext4 on the devices
 #
@@ -23,6 +25,7 @@
 #	count PEER MEDIUM LOAD COUNT NAME=VALUE...
 #	boot FORMAT DEVICES RUN SECONDS
 #	attach DEVICES ADD DELETE SLAB VMALLOC
+#	batch PEER MEDIUM LOAD DEPTH ROUNDS CYCLES SYNCS
 
 set -e
 l2=/lib/vpmem/l2
@@ -401,6 +404,18 @@ cmd_attach() { # RUNS
 	done
 }
 
+cmd_batch() { # PEER ROUNDS RUNS
+	local run=1
+
+	prepare ram
+	# The driver wants it, whoever answers.
+	insmod /lib/vpmem/vpmem.ko
+	while [ $run -le "$3" ]; do
+		batch "$1" "$2" /tmp/tmpfs:fsync /tmp/ramdisk:store | sed 's, /tmp/, ,'
+		run=$((run + 1))
+	done
+}
+
 what=$1
 shift
 case $what in
@@ -408,5 +423,6 @@ sync) cmd_sync "$@" ;;
 host) cmd_sync host "$@" ;;
 boot) cmd_boot "$@" ;;
 attach) cmd_attach "$@" ;;
+batch) cmd_batch "$@" ;;
 work) cmd_work "$@" ;;
 esac

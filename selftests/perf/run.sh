@@ -45,6 +45,9 @@ disk-host		host disk $count 0
 behind-off		sync worker slow 3 0
 behind-on		sync behind slow 3 0
 attach			attach $runs
+batch-inline		batch inline $count $runs
+batch-worker		batch worker $count $runs
+batch-user		batch user $count $runs
 boot-bzImage-1		boot bzImage 1 $runs
 boot-kept-1		boot kept 1 $runs
 boot-ELF-1		boot ELF 1 $runs
@@ -128,7 +131,8 @@ try_row() { # NAME JOB
 	RIG_ACCEL=icount RIG_DISKS=() RIG_DISK_BPS='' RIG_L2ALL='' RIG_STALL=400
 	RIG_FILES=("$here/l1.sh:usr/bin/bench-l1" "$O/selftests/guest/bench:usr/bin/bench"
 		   "$here/isolation.sh:usr/bin/bench-isolation"
-		   "$O/selftests/perf/attach:usr/bin/attach" "$O/selftests/perf/stall:usr/bin/stall")
+		   "$O/selftests/perf/attach:usr/bin/attach" "$O/selftests/perf/stall:usr/bin/stall"
+		   "$O/selftests/perf/batch:usr/bin/batch")
 	peer_files "$1"
 	case $1 in
 	# Two CPUs, and time.
@@ -164,7 +168,7 @@ run_row() { # NAME JOB
 	for try in 1 2 3; do
 		say "$1${2:+: $2}"
 		if try_row "$1" "$2"; then
-			sed -n 's/^|\(sync\|count\|boot\|attach\|isolation\) /\1 /p' "$RIG_RESULTS" >>"$out/raw"
+			sed -n 's/^|\(sync\|count\|boot\|attach\|batch\|isolation\) /\1 /p' "$RIG_RESULTS" >>"$out/raw"
 			return
 		fi
 		rig_kill

@@ -41,6 +41,7 @@ class Raw:
         self.counts = {}
         self.boots = defaultdict(list)
         self.attaches = defaultdict(list)
+        self.batches = defaultdict(list)
         self.isolations = defaultdict(dict)
         with open(path, encoding="utf-8") as file:
             for line in file:
@@ -63,6 +64,13 @@ class Raw:
             self.boots[image, int(devices)].append(float(after) - float(before))
         elif words[0] == "attach":
             self.attaches[int(words[1])].append([int(word) for word in words[2:]])
+        elif words[0] == "batch":
+            peer, medium, load, depth = words[1:5]
+            rounds, cycles, syncs = (int(word) for word in words[5:])
+            requests = int(depth) * rounds
+            self.batches[peer, medium, load, int(depth)].append(
+                (cycles / requests, requests / max(syncs, 1))
+            )
         elif words[0] == "isolation":
             peer, run, what = words[1:4]
             numbers = [int(word) for word in words[4 if what == "hang" else 5 :]]
@@ -227,6 +235,32 @@ def print_attaches(raw):
     )
 
 
+def batch_cell(raw, key):
+    values = raw.batches.get(key)
+    if not values:
+        return "-"
+    cycles, requests = (statistics.median(column) for column in zip(*values))
+    return f"{cycles:,.0f} ({requests:.1f})"
+
+
+def print_batches(raw):
+    kinds = sorted({key[1:3] for key in raw.batches}, reverse=True)
+    depths = sorted({key[3] for key in raw.batches})
+    table(
+        "Without a guest, several requests at once: instructions for each of them, the driver's own\n"
+        "included, and how many shared a sync",
+        ["", *(f"{depth} at once" for depth in depths)],
+        [
+            [
+                f"{PEERS[peer]}, {medium} {load}",
+                *(batch_cell(raw, (peer, medium, load, depth)) for depth in depths),
+            ]
+            for medium, load in kinds
+            for peer in ("inline", "worker", "user")
+        ],
+    )
+
+
 def print_work(raw):
     peers = [peer for peer in PEERS if ("work-" + peer, *WORK[0]) in raw.syncs]
     table(
@@ -325,6 +359,7 @@ def main():
     print_behind(raw)
     print_boots(raw)
     print_attaches(raw)
+    print_batches(raw)
     print_work(raw)
     print_isolations(raw)
 
