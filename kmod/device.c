@@ -9,7 +9,7 @@
  *
  *   unpublishes  takes the device out of the table: no look-up finds it;
  *   unhooks      leaves the kick eventfd: no wake callback runs or will run,
- *                so nobody can make a new server or start the teardown again;
+ *                so no guest can make a new server or start the teardown again;
  *   quiesces     stops the queue: a server that is still in a sync will not
  *                touch guest memory when it comes back, and one that waits for
  *                a limit waits no longer;
@@ -23,6 +23,7 @@
 #include "trace.h"
 #include "vpmem.h"
 
+#include <linux/errseq.h>
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/pid.h>
@@ -132,6 +133,7 @@ static struct vpmem_dev *vpmem_dev_alloc(const struct vpmem_dev_config *config)
 	dev->uid = config->uid;
 	dev->has_owner = true;
 	dev->mm = current->mm;
+	dev->wb_err = errseq_sample(&dev->file->f_mapping->wb_err);
 	kref_init(&dev->refs);
 	INIT_WORK(&dev->kill_work, vpmem_kill_work);
 	vpmem_serve_setup(dev);

@@ -6,8 +6,10 @@
 #include "vpmem.h"
 
 #include <linux/dax.h>
+#include <linux/errseq.h>
 #include <linux/fs.h>
 #include <linux/ktime.h>
+#include <linux/sched.h>
 
 /**
  * vpmem_flush_take() - Take the requests that wait, as a batch.
@@ -45,6 +47,8 @@ int vpmem_flush_take(struct vpmem_dev *dev)
 			break;
 		batch->nr_flushes += req->verdict == VPMEM_VERDICT_FLUSH;
 		batch->nr++;
+		/* A request may be long, with many regions in each buffer. */
+		cond_resched();
 	}
 	batch->is_last = (int)batch->nr == available &&
 			 vpmem_ring_is_kicked(ring);
@@ -57,13 +61,18 @@ static int vpmem_flush_fsync(struct vpmem_dev *dev)
 #ifdef VPMEM_MUTANT_SKIP_SYNC
 	return 0;
 #else
-	int err;
+	struct address_space *mapping = dev->file->f_mapping;
+	int err, seen;
 
 	vpmem_charge_begin(dev);
 	err = vfs_fsync_range(dev->file, dev->offset,
 			      dev->offset + dev->length - 1, 1);
 	vpmem_charge_end();
-	return err;
+	/* An open file tells an error of writing once, to whoever syncs first:
+	 * the owner, or another device on it. So each device looks for itself.
+	 */
+	seen = errseq_check_and_advance(&mapping->wb_err, &dev->wb_err);
+	return err ?: seen;
 #endif
 }
 
@@ -120,21 +129,29 @@ static void vpmem_flush_lap(struct vpmem_batch *batch)
 	batch->started_ns = now_ns;
 }
 
+/*
+ * What was lost and could not be told: the next sync would call it durable, so
+ * that it is told with the next flush.
+ */
+static void vpmem_flush_keep_error(struct vpmem_dev *dev, int error)
+{
+	if (error)
+		WRITE_ONCE(dev->untold, -error);
+}
+
 /**
  * vpmem_flush_drop() - Forget a batch that cannot be answered any more.
  * @dev: device with a batch that was taken
  * @error: what vpmem_flush_sync() returned
  *
- * Its requests are asked again, or others follow on a new ring. The next sync
- * would call durable what this one has lost, so its error is kept for them.
+ * Its requests are asked again, or others follow on a new ring.
  *
  * Context: process, @dev->ring_lock held.
  */
 void vpmem_flush_drop(struct vpmem_dev *dev, int error)
 {
 	lockdep_assert_held(&dev->ring_lock);
-	if (error)
-		WRITE_ONCE(dev->untold, -error);
+	vpmem_flush_keep_error(dev, error);
 	vpmem_flush_lap(&dev->batch);
 }
 
@@ -146,17 +163,21 @@ static int vpmem_flush_verdict(struct vpmem_dev *dev, int error)
 	return -xchg(&dev->untold, 0) ?: error;
 }
 
-/* Answers one request; returns the number of bytes written to it. */
-static u32 vpmem_flush_answer(struct vpmem_dev *dev,
+/*
+ * Answers one request; returns the number of bytes written to it, or -EFAULT if
+ * it would have to be told of a failure and cannot: what is in the place of its
+ * status may look like success, and drivers do not look at the length.
+ */
+static int vpmem_flush_answer(struct vpmem_dev *dev,
 			      const struct vpmem_req *req, int error)
 {
 	struct vpmem_stats *stats = &dev->stats;
 	bool is_ok = req->verdict == VPMEM_VERDICT_FLUSH && !error;
+	bool has_status = req->verdict != VPMEM_VERDICT_NO_STATUS;
 
-	if (req->verdict == VPMEM_VERDICT_NO_STATUS ||
-	    vpmem_req_answer(dev->mem, req, is_ok)) {
+	if (!has_status || vpmem_req_answer(dev->mem, req, is_ok)) {
 		vpmem_stats_add(&stats->no_status, 1);
-		return 0;
+		return is_ok || !has_status ? 0 : -EFAULT;
 	}
 	if (req->verdict == VPMEM_VERDICT_BAD)
 		vpmem_stats_add(&stats->bad_requests, 1);
@@ -170,18 +191,21 @@ static u32 vpmem_flush_answer(struct vpmem_dev *dev,
 static int vpmem_flush_push(struct vpmem_dev *dev, int error)
 {
 	const struct vpmem_batch *batch = &dev->batch;
-	u32 i, len;
-	int err;
+	u16 next_used = dev->ring.next_used;
+	int len, err = 0;
+	u32 i;
 
-	for (i = 0; i < batch->nr; i++) {
+	for (i = 0; i < batch->nr && !err; i++) {
 		const struct vpmem_req *req = &batch->reqs[i];
 
 		len = vpmem_flush_answer(dev, req, error);
-		err = vpmem_ring_push(&dev->ring, dev->mem, req->head, len);
-		if (err)
-			return err;
+		err = len < 0 ? len : vpmem_ring_push(&dev->ring, dev->mem,
+						      req->head, len);
 	}
-	return 0;
+	/* Who restarts the queue gets the indices of what was shown. */
+	if (err)
+		dev->ring.next_used = next_used;
+	return err;
 }
 
 /**
@@ -190,8 +214,8 @@ static int vpmem_flush_push(struct vpmem_dev *dev, int error)
  * @error: what vpmem_flush_sync() returned
  *
  * Context: as vpmem_flush_take(), on the ring that the batch was taken from.
- * Return: 1 if the guest wants an interrupt, 0 if not, -EFAULT if the ring is
- * not in memory any more.
+ * Return: 1 if the guest wants an interrupt, 0 if not, -EFAULT if the ring, or
+ * the place of an error, is not in memory any more.
  */
 int vpmem_flush_complete(struct vpmem_dev *dev, int error)
 {
@@ -202,10 +226,13 @@ int vpmem_flush_complete(struct vpmem_dev *dev, int error)
 #ifdef VPMEM_MUTANT_LATE_BATCH
 	vpmem_flush_take(dev);
 #endif
-	err = vpmem_flush_push(dev, vpmem_flush_verdict(dev, error));
+	error = vpmem_flush_verdict(dev, error);
+	err = vpmem_flush_push(dev, error);
 	vpmem_flush_lap(batch);
-	if (err)
+	if (err) {
+		vpmem_flush_keep_error(dev, error);
 		return err;
+	}
 	WRITE_ONCE(ring->next_avail, ring->next_avail + batch->nr);
 	vpmem_stats_add(&dev->stats.batches, 1);
 	vpmem_stats_time(&dev->stats.flush_ns, dev->stats.flush_hist,

@@ -4,6 +4,7 @@
 #define VPMEM_PRIVATE_H
 
 #include <linux/atomic.h>
+#include <linux/errseq.h>
 #include <linux/eventfd.h>
 #include <linux/kref.h>
 #include <linux/mutex.h>
@@ -27,10 +28,11 @@ struct net;
 struct pid;
 
 /*
- * Requests that one sync answers at most. Guests have one or few under way;
- * more would be most of a device's memory.
+ * Requests that one sync answers at most. Guests have one or few under way, but
+ * a disk that is slow to sync has to do it once for those that have more. It is
+ * what fits into a device of 4 KiB, of which it is the larger part.
  */
-#define VPMEM_BATCH_MAX		16
+#define VPMEM_BATCH_MAX		64
 
 /**
  * struct vpmem_batch - Requests that are completed together.
@@ -134,10 +136,10 @@ struct vpmem_dev_config {
  * Constant from creation to release:
  * @id: number, key in the table of devices
  * @name: name for people
+ * @flags: enum vpmem_dev_flags
  * @file: backing file
  * @offset: first byte of it that the guest sees
  * @length: bytes of it that the guest sees
- * @flags: enum vpmem_dev_flags
  * @mm: owner's address space, by mmgrab()
  * @kick: eventfd that guest notifications signal; its file is not held, so
  *        that its last close is seen
@@ -157,21 +159,20 @@ struct vpmem_dev_config {
  * @exec: enum vpmem_exec
  * @on_error: enum vpmem_on_error
  * @error: errno of the sticky sync error, positive, or 0
- * @untold: errno of a sync error that no request could be answered with, since
- *          the queue had been stopped, positive, or 0
+ * @untold: errno of a sync error that no request could be answered with,
+ *          positive, or 0
  *
  * The queue:
- * @ring_lock: serialises use of guest memory; guards @batch's requests against
- *             nobody but the server. Never held across a sync, but as long as
- *             a page of guest memory takes to come.
+ * @ring_lock: serialises use of guest memory. Never held across a sync, but as
+ *             long as a page of guest memory takes to come.
  * @state_lock: guards @queue_state, @queue_gen, @flush_bucket, @bytes_bucket,
  *              @is_delayed and the queueing of a delayed @serve_work,
  *              @write_behind and the queueing of @behind_work, and, while
  *              @queue_state is stopped, @ring. Innermost.
  * @queue_state: enum vpmem_queue_state. Becomes stopped or broken only with
  *               @ring_lock held too.
- * @queue_gen: grows at each stop, so that a server that comes back from a sync
- *             sees that the ring is not the one it left
+ * @queue_gen: grows whenever the queue stops or breaks, so that a server that
+ *             comes back from a sync sees that the ring is not the one it left
  * @ring: the ring; used with @ring_lock held and @queue_state running
  * @mem: guest memory table; read with @ring_lock or @state_lock held, replaced
  *       with both
@@ -186,10 +187,11 @@ struct vpmem_dev_config {
  *
  * Serving:
  * @serve_state: who serves, see serve.c
+ * @is_delayed: the server is a delayed @serve_work; only the server writes it
  * @kicked_ns: time of the kick that made a server necessary
  * @waits_since_ns: since when the server waits for a bucket, or 0
- * @is_delayed: the server is a delayed @serve_work; only the server writes it
  * @batch: requests in service; belongs to the server
+ * @wb_err: write errors of the file that the server has seen
  * @serve_work: server on a worker, also one that waits for a bucket
  * @serve_task: server on the kicking task
  * @stop_work: queue-stop
@@ -200,10 +202,10 @@ struct vpmem_dev_config {
 struct vpmem_dev {
 	u32 id;
 	char name[VPMEM_NAME_LEN];
+	u32 flags;
 	struct file *file;
 	loff_t offset;
 	u64 length;
-	u32 flags;
 	struct mm_struct *mm;
 	struct eventfd_ctx *kick;
 	struct eventfd_ctx *call;
@@ -234,10 +236,11 @@ struct vpmem_dev {
 	struct delayed_work behind_work;
 
 	atomic_t serve_state;
+	bool is_delayed;
 	u64 kicked_ns;
 	u64 waits_since_ns;
-	bool is_delayed;
 	struct vpmem_batch batch;
+	errseq_t wb_err;
 	struct delayed_work serve_work;
 	struct callback_head serve_task;
 	struct work_struct stop_work;

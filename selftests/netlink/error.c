@@ -169,6 +169,37 @@ TEST_F(error, reported_to_its_batch_alone_if_so_wished)
 	EXPECT_EQ(STATUS_OK, driver_sync_flush(&self->drv));
 }
 
+/* An open file tells its error once, and it was not the guest who heard. */
+TEST_F(error, that_the_owner_was_told_is_told_to_the_guest)
+{
+	ASSERT_EQ(0, add_running(&self->drv, variant->exec,
+				 VPMEM_ON_ERROR_REPORT));
+	ASSERT_EQ(0, set_table(BAD));
+	make_dirty(&self->drv);
+	EXPECT_EQ(-1, fsync(self->drv.file_fd));
+	ASSERT_EQ(0, set_table(GOOD));
+	EXPECT_EQ(STATUS_FAIL, driver_sync_flush(&self->drv));
+	EXPECT_EQ(STATUS_OK, driver_sync_flush(&self->drv));
+}
+
+TEST_F(error, is_told_by_each_device_of_an_open_file)
+{
+	struct driver other;
+
+	ASSERT_EQ(0, driver_open_file(&other, dup(self->drv.file_fd)));
+	ASSERT_EQ(0, add_running(&self->drv, variant->exec,
+				 VPMEM_ON_ERROR_REPORT));
+	ASSERT_EQ(0, add_running(&other, variant->exec, VPMEM_ON_ERROR_REPORT));
+	ASSERT_EQ(0, set_table(BAD));
+	make_dirty(&self->drv);
+	EXPECT_EQ(STATUS_FAIL, driver_sync_flush(&self->drv));
+	ASSERT_EQ(0, set_table(GOOD));
+	EXPECT_EQ(STATUS_FAIL, driver_sync_flush(&other));
+	EXPECT_EQ(STATUS_OK, driver_sync_flush(&self->drv));
+	EXPECT_EQ(STATUS_OK, driver_sync_flush(&other));
+	driver_close(&other);
+}
+
 TEST_F(error, fails_every_request_of_its_batch)
 {
 	uint32_t head, len;

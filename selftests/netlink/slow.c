@@ -200,6 +200,47 @@ TEST_F(slow, memory_that_is_taken_away_during_a_sync_is_not_written)
 	EXPECT_EQ(1, stats_of(&self->drv).no_status);
 }
 
+/* What is there instead could be success to a driver, so nothing is shown. */
+TEST_F(slow, error_that_has_no_place_breaks_the_queue)
+{
+	struct vpmem_region regions = {
+		.gpa = DRIVER_MEMORY_GPA,
+		.size = DRIVER_REQUESTS,
+		.hva = (uintptr_t)self->drv.memory,
+	};
+	const struct vpmem_dev_change change = {
+		.present = VPMEM_SET_REGIONS | VPMEM_SET_ON_ERROR,
+		.regions = &regions,
+		.nr_regions = 1,
+		.on_error = VPMEM_ON_ERROR_REPORT,
+	};
+	struct vpmem_event event;
+	uint32_t head, len;
+
+	hang_flush(&self->drv, 0);
+	ASSERT_EQ(0, vpmem_dev_set(self->drv.sock, self->drv.id, &change));
+	ASSERT_EQ(0, system(TABLE(BAD) " && " RESUME));
+	ASSERT_EQ(0, driver_next_event(self->drv.sock,
+				       VPMEM_EVENT_QUEUE_BROKEN, &event,
+				       10000));
+	EXPECT_EQ(0, event.next_avail);
+	EXPECT_EQ(0, event.next_used);
+	EXPECT_FALSE(driver_used(&self->drv, &head, &len));
+	ASSERT_EQ(0, system(SUSPEND " && " TABLE(GOOD) " && " RESUME));
+	/* From there it is answered with the error, though its sync succeeds. */
+	regions.size = DRIVER_MEMORY_SIZE;
+	ASSERT_EQ(0, vpmem_dev_set(self->drv.sock, self->drv.id, &change));
+	ASSERT_EQ(0, driver_stop(&self->drv, &event));
+	EXPECT_EQ(0, event.next_avail);
+	EXPECT_EQ(0, event.next_used);
+	ASSERT_EQ(0, driver_start(&self->drv));
+	ASSERT_EQ(0, driver_wait(&self->drv, 1, 10000));
+	EXPECT_EQ(STATUS_FAIL, driver_status(&self->drv, 0));
+	EXPECT_EQ(1, stats_of(&self->drv).sync_errors);
+	ASSERT_TRUE(driver_used(&self->drv, &head, &len));
+	EXPECT_EQ(STATUS_OK, driver_sync_flush(&self->drv));
+}
+
 TEST_F(slow, ring_that_is_gone_when_a_sync_ends_breaks_the_queue)
 {
 	struct vpmem_event event;
