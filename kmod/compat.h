@@ -9,11 +9,17 @@
 #include <linux/eventfd.h>
 #include <linux/limits.h>
 #include <linux/pagemap.h>
+#include <linux/sched.h>
 #include <linux/version.h>
 #include <linux/writeback.h>
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0)
 #error "vpmem needs Linux 6.1 or newer"
+#endif
+
+/* Since 6.4 there are user threads that never return to user space: vhost's. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 4, 0)
+#define PF_USER_WORKER	0
 #endif
 
 /* Since 6.8 a signal always adds one. */

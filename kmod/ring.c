@@ -336,6 +336,28 @@ int vpmem_ring_publish(struct vpmem_ring *ring, const struct vpmem_mem *mem,
 }
 
 /**
+ * vpmem_ring_begin() - Ask for a kick with each request from now on.
+ * @ring: ring that was started
+ * @mem: guest memory
+ *
+ * Whoever served the ring before may have asked for none.
+ *
+ * Return: 0 or -EFAULT. The caller has to call vpmem_ring_available() then, as
+ * a request that was made available before came without a kick.
+ */
+int vpmem_ring_begin(const struct vpmem_ring *ring, const struct vpmem_mem *mem)
+{
+	int err;
+
+	err = vpmem_mem_put16(mem, ring->used + VPMEM_FLAGS_OFFSET, 0);
+	/* Flags before the look at the available index; pairs with the driver's
+	 * barrier between publishing it and reading them.
+	 */
+	smp_mb();
+	return err;
+}
+
+/**
  * vpmem_ring_is_kicked() - Whether each request comes with a kick.
  * @ring: ring
  *

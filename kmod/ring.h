@@ -89,6 +89,7 @@ int vpmem_ring_push(struct vpmem_ring *ring, const struct vpmem_mem *mem,
 int vpmem_ring_publish(struct vpmem_ring *ring, const struct vpmem_mem *mem,
 		       u16 count);
 bool vpmem_ring_is_kicked(const struct vpmem_ring *ring);
+int vpmem_ring_begin(const struct vpmem_ring *ring, const struct vpmem_mem *mem);
 int vpmem_ring_rearm(const struct vpmem_ring *ring,
 		     const struct vpmem_mem *mem);
 

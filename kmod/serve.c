@@ -146,7 +146,8 @@ static void vpmem_mm_leave(struct vpmem_dev *dev)
 	if (!(current->flags & PF_KTHREAD))
 		return;
 	kthread_unuse_mm(dev->mm);
-	mmput(dev->mm);
+	/* The last user of an address space waits for its I/O. */
+	mmput_async(dev->mm);
 }
 
 static void vpmem_queue_break(struct vpmem_dev *dev)
@@ -173,9 +174,17 @@ static void vpmem_queue_break(struct vpmem_dev *dev)
 /* Takes a batch; where there is none, asks for the next kick. */
 static int vpmem_serve_take(struct vpmem_dev *dev)
 {
-	int count = vpmem_flush_take(dev);
-	int ret;
+	int count, ret;
 
+	if (dev->batch.gen != dev->queue_gen) {
+		ret = vpmem_ring_begin(&dev->ring, dev->mem);
+		if (ret) {
+			dev->batch.ring_error = ret;
+			return 0;
+		}
+		dev->batch.gen = dev->queue_gen;
+	}
+	count = vpmem_flush_take(dev);
 	if (count || dev->batch.ring_error)
 		return count;
 	ret = vpmem_ring_rearm(&dev->ring, dev->mem);
@@ -193,7 +202,6 @@ static bool vpmem_serve_begin(struct vpmem_dev *dev)
 	mutex_lock(&dev->ring_lock);
 	if (vpmem_queue_is_running(dev) && vpmem_mm_enter(dev)) {
 		count = vpmem_serve_take(dev);
-		dev->batch.gen = dev->queue_gen;
 		vpmem_mm_leave(dev);
 		if (!count && dev->batch.ring_error)
 			vpmem_queue_break(dev);
@@ -429,7 +437,7 @@ static void vpmem_serve_task(struct callback_head *head)
 static bool vpmem_serve_can_inline(const struct vpmem_dev *dev)
 {
 	return in_task() && current->mm == dev->mm &&
-	       !(current->flags & (PF_KTHREAD | PF_EXITING)) &&
+	       !(current->flags & (PF_KTHREAD | PF_USER_WORKER | PF_EXITING)) &&
 	       vpmem_flush_exec(dev) == VPMEM_EXEC_INLINE;
 }
 
@@ -669,6 +677,8 @@ void vpmem_serve_setup(struct vpmem_dev *dev)
 	mutex_init(&dev->ring_lock);
 	spin_lock_init(&dev->state_lock);
 	atomic_set(&dev->serve_state, VPMEM_SERVE_IDLE);
+	/* Of no queue so far. */
+	dev->batch.gen = dev->queue_gen - 1;
 	INIT_DELAYED_WORK(&dev->serve_work, vpmem_serve_work);
 	INIT_WORK(&dev->stop_work, vpmem_stop_work);
 	init_task_work(&dev->serve_task, vpmem_serve_task);
@@ -693,7 +703,7 @@ static void vpmem_serve_queue_wait(struct file *file, wait_queue_head_t *head,
  * @dev: device
  * @kick: file of @dev->kick
  *
- * A kick that is pending already is taken. From now on the device can be
+ * A kick that is pending already is served. From now on the device can be
  * served or begin to die.
  */
 void vpmem_serve_hook(struct vpmem_dev *dev, struct file *kick)

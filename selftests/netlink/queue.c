@@ -11,6 +11,9 @@
 
 #include "kselftest_harness.h"
 
+/* Requests that the module answers with one sync, at most. */
+#define BATCH_MAX	64
+
 #define STATUS_OK	0u
 #define STATUS_FAIL	0xffffffffu
 #define STATUS_UNSET	0xa5a5a5a5u
@@ -118,6 +121,24 @@ TEST_F(queue, full_ring_is_served_by_one_kick)
 		}
 		EXPECT_FALSE(driver_used(&self->drv, &head, &len));
 	}
+}
+
+TEST_F(queue, one_sync_answers_as_many_as_fit_a_batch)
+{
+	struct vpmem_stats stats;
+
+	self->drv.ring_size = 256;
+	ASSERT_EQ(0, driver_start(&self->drv));
+	for (uint16_t slot = 0; slot < 2 * BATCH_MAX; slot++)
+		driver_flush(&self->drv, slot);
+	driver_kick(&self->drv);
+	ASSERT_EQ(0, driver_wait(&self->drv, 2 * BATCH_MAX, 10000));
+	for (uint16_t slot = 0; slot < 2 * BATCH_MAX; slot++)
+		EXPECT_EQ(STATUS_OK, driver_status(&self->drv, slot));
+	stats = stats_of(&self->drv);
+	EXPECT_EQ(2 * BATCH_MAX, stats.flushes);
+	EXPECT_EQ(2, stats.batches);
+	EXPECT_EQ(2, stats.syncs);
 }
 
 TEST_F(queue, index_wraps)
@@ -262,6 +283,19 @@ TEST_F(queue, kick_on_an_empty_ring_is_harmless)
 	EXPECT_EQ(STATUS_OK, driver_sync_flush(&self->drv));
 	EXPECT_EQ(1, stats_of(&self->drv).flushes);
 	EXPECT_EQ(0, stats_of(&self->drv).ring_errors);
+}
+
+/* Whoever had the ring before may have wanted none. */
+TEST_F(queue, kicks_are_asked_for_from_the_start)
+{
+	volatile uint16_t *flags = (void *)(self->drv.memory + DRIVER_USED);
+
+	*flags = VRING_USED_F_NO_NOTIFY;
+	driver_flush(&self->drv, 0);
+	ASSERT_EQ(0, driver_start(&self->drv));
+	ASSERT_EQ(0, driver_wait(&self->drv, 1, 10000));
+	EXPECT_EQ(STATUS_OK, driver_status(&self->drv, 0));
+	EXPECT_EQ(0, *flags);
 }
 
 TEST_F(queue, kick_before_start_is_served_at_start)
