@@ -561,6 +561,17 @@ static int vpmem_dev_add(struct vpmem_dev_config *config,
 	return err;
 }
 
+/* A device whose number its owner was not told. */
+static void vpmem_take_back(u32 id)
+{
+	struct vpmem_dev *dev = vpmem_dev_get(id);
+
+	if (!dev)
+		return;
+	vpmem_dev_kill(dev);
+	vpmem_dev_put(dev);
+}
+
 int vpmem_nl_dev_add_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	struct vpmem_dev_config config = {
@@ -571,7 +582,7 @@ int vpmem_nl_dev_add_doit(struct sk_buff *skb, struct genl_info *info)
 	u32 id;
 	int err;
 
-	/* The reply first: a device whose number is never told cannot stay. */
+	/* The reply first, so that there is memory for it when the device is. */
 	reply = genlmsg_new(nla_total_size(sizeof(u32)), GFP_KERNEL);
 	if (!reply)
 		return -ENOMEM;
@@ -590,7 +601,10 @@ int vpmem_nl_dev_add_doit(struct sk_buff *skb, struct genl_info *info)
 	}
 	nla_put_u32(reply, VPMEM_A_DEV_ID, id);
 	genlmsg_end(reply, hdr);
-	return genlmsg_reply(reply, info);
+	err = genlmsg_reply(reply, info);
+	if (err)
+		vpmem_take_back(id);
+	return err;
 }
 
 /* The other commands */

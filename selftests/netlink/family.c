@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <sys/socket.h>
 #include <sys/wait.h>
 
 #include "kselftest_harness.h"
@@ -113,6 +114,56 @@ TEST_F(family, deleted_device_cannot_be_addressed)
 			       "no such device"));
 	EXPECT_EQ(-ENODEV, vpmem_queue_stop(self->drv.sock, self->drv.id));
 	EXPECT_EQ(-ENODEV, driver_start(&self->drv));
+}
+
+/* What is done before the next request is sent. */
+static void (*before_request)(void);
+
+ssize_t __real_sendto(int fd, const void *data, size_t len, int flags,
+		      const struct sockaddr *to, socklen_t to_len);
+ssize_t __wrap_sendto(int fd, const void *data, size_t len, int flags,
+		      const struct sockaddr *to, socklen_t to_len);
+
+ssize_t __wrap_sendto(int fd, const void *data, size_t len, int flags,
+		      const struct sockaddr *to, socklen_t to_len)
+{
+	void (*fn)(void) = before_request;
+
+	before_request = NULL;
+	if (fn)
+		fn();
+	return __real_sendto(fd, data, len, flags, to, to_len);
+}
+
+static struct driver noisy;
+
+/* Events, more than a small buffer takes. */
+static void make_noise(void)
+{
+	for (int i = 0; i < 32; i++)
+		driver_add(&noisy, VPMEM_EXEC_AUTO);
+}
+
+TEST_F(family, device_whose_number_cannot_be_told_goes_again)
+{
+	struct vpmem_dev_config config;
+	struct vpmem_region region;
+	struct vpmem_event event;
+	int bytes = 1;
+
+	ASSERT_EQ(0, driver_open(&noisy));
+	ASSERT_EQ(0, vpmem_event_subscribe(self->drv.sock));
+	ASSERT_EQ(0, setsockopt(vpmem_sock_fd(self->drv.sock), SOL_SOCKET,
+				SO_RCVBUF, &bytes, sizeof(bytes)));
+	driver_config(&self->drv, &config, &region);
+	config.name = "untold";
+	before_request = make_noise;
+	EXPECT_EQ(-ENOBUFS, vpmem_dev_add(self->drv.sock, &config,
+					  &self->drv.id));
+	ASSERT_EQ(0, driver_next_event(self->watcher, VPMEM_EVENT_DEV_DELETED,
+				       &event, 5000));
+	EXPECT_STREQ("untold", event.name);
+	driver_close(&noisy);
 }
 
 struct listing {
