@@ -100,6 +100,20 @@ TEST_F(lifetime, unmapped_guest_memory_breaks_the_queue)
 	driver_close(&drv);
 }
 
+TEST_F(lifetime, ring_that_is_unmapped_breaks_the_queue_at_its_start)
+{
+	struct vpmem_event event;
+	struct driver drv;
+
+	ASSERT_EQ(0, driver_open(&drv));
+	ASSERT_EQ(0, driver_add(&drv, VPMEM_EXEC_WORKER));
+	ASSERT_EQ(0, munmap(drv.memory, DRIVER_MEMORY_SIZE));
+	ASSERT_EQ(0, driver_start(&drv));
+	EXPECT_EQ(0, driver_next_event(drv.sock, VPMEM_EVENT_QUEUE_BROKEN,
+				       &event, 10000));
+	driver_close(&drv);
+}
+
 static pid_t start_killable(uint32_t *id)
 {
 	struct driver drv;
