@@ -216,6 +216,21 @@ TEST_F(vpmemctl, set_changes_write_behind)
 	EXPECT_RUN(2, "set test write-behind=");
 }
 
+TEST_F(vpmemctl, set_changes_all_at_once)
+{
+	struct vpmem_dev_info info;
+
+	EXPECT_RUN(0, "set test exec=worker on-error=report flush-limit=100 %s",
+		   "bytes-limit=2M write-behind=4M");
+	EXPECT_STREQ("", self->output);
+	ASSERT_EQ(0, vpmem_dev_get(self->drv.sock, self->drv.id, &info));
+	EXPECT_EQ(VPMEM_EXEC_WORKER, info.exec);
+	EXPECT_EQ(VPMEM_ON_ERROR_REPORT, info.on_error);
+	EXPECT_EQ(100, info.flush_limit.rate);
+	EXPECT_EQ(2 << 20, info.bytes_limit.rate);
+	EXPECT_EQ(4 << 20, info.write_behind);
+}
+
 TEST_F(vpmemctl, limits_that_make_no_sense_are_refused)
 {
 	static const char *const wrong[] = {

@@ -29,7 +29,7 @@ static const struct ctl_command commands[] = {
 	{ "monitor", "", "events as they happen",
 	  0, 0, false, NULL, cmd_monitor, false },
 	{ "set", SET_ARGS, "change a device",
-	  2, 5, false, cmd_set_check, cmd_set, false },
+	  2, 6, false, cmd_set_check, cmd_set, false },
 	{ "clear-error", " ID", "let a device sync again after a sync error",
 	  1, 1, false, NULL, cmd_clear_error, false },
 	{ "vm", VM_ARGS, "command a VM by its control socket",
