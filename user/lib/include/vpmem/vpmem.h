@@ -105,8 +105,9 @@ struct vpmem_limit {
  * @write_behind: dirty bytes from which on the module writes them back without
  *	a flush: 0 for never, or at least VPMEM_WRITE_BEHIND_MIN
  *
- * The kernel takes its own references on the three files during the call. The
- * device goes when the last descriptor of @kick_fd is closed.
+ * The kernel keeps the backing file and the call eventfd by itself: the caller
+ * may close these two after the call. Keep @kick_fd open: the device goes when
+ * the last descriptor of that eventfd is closed.
  */
 struct vpmem_dev_config {
 	const char *name;
