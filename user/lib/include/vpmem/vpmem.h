@@ -271,7 +271,8 @@ int vpmem_dev_dump(struct vpmem_sock *sock,
  * @on_error: new error policy
  * @error: errno (1 to 4095) with which every flush is to fail from now on,
  *	until VPMEM_SET_CLEAR_ERROR: for a VMM that knows of a write that cannot
- *	be kept
+ *	be kept; no effect where flushes need no sync (read-only devices and those
+ *	that discard writes)
  * @flush_limit: new limit on flushes; what was saved up or owed is forgotten
  * @bytes_limit: new limit on bytes written back
  * @write_behind: new number of dirty bytes from which on they are written back
