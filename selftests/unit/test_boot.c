@@ -721,6 +721,26 @@ TEST_F(boot, setup_headers_that_lie)
 		       load_image(self));
 }
 
+#define DISK_BYTES	(2 * MIB)
+
+/* What would be loaded to a device would be in the user's file. */
+TEST_F(boot, kernel_is_not_loaded_to_a_disk)
+{
+	static uint8_t disk[DISK_BYTES] __attribute__((aligned(4096)));
+	static const uint8_t zeros[DISK_BYTES], payload[64] = { 0x89, 0x4c, 0x5a };
+
+	ASSERT_EQ(0, mem_add(&self->vm.mem, LAYOUT_RAM_HIGH, DISK_BYTES, disk,
+			     MEM_PMEM));
+	self->elf.phdr.p_paddr = LAYOUT_RAM_HIGH;
+	self->elf.header.e_entry = LAYOUT_RAM_HIGH + 0x100;
+	EXPECT_REFUSED("more --memory", load_elf(self));
+	make_bzimage(self, payload, sizeof(payload));
+	setup_of(self)->pref_address = LAYOUT_RAM_HIGH;
+	EXPECT_REFUSED("more --memory", load_image(self));
+	EXPECT_EQ(0, memcmp(disk, zeros, sizeof(disk)));
+	mem_del(&self->vm.mem, LAYOUT_RAM_HIGH);
+}
+
 TEST_F(boot, initrd_that_cannot_be)
 {
 	self->config.initrd = self->initrd;

@@ -143,6 +143,20 @@ static bool is_within(uint64_t offset, uint64_t len, uint64_t total)
 	return offset <= total && len <= total - offset;
 }
 
+static uint64_t low_ram_end(const struct vm *vm)
+{
+	return vm->mem.ram_size < LAYOUT_RAM_LOW_MAX ? vm->mem.ram_size :
+						      LAYOUT_RAM_LOW_MAX;
+}
+
+/* NULL unless it is RAM: devices may write to pmem, a kernel is not put there. */
+static void *low_ram(const struct vm *vm, uint64_t gpa, uint64_t len)
+{
+	if (!is_within(gpa, len, low_ram_end(vm)))
+		return NULL;
+	return mem_ptr_write(&vm->mem, gpa, len);
+}
+
 /* ELF */
 
 static bool is_elf(const struct image *image)
@@ -176,7 +190,7 @@ static int load_segment(struct vm *vm, const struct image *image,
 		return refuse(image, "truncated or damaged: a segment is not in the file");
 	if (phdr->p_paddr < LAYOUT_KERNEL_MIN)
 		return refuse(image, "wants to be loaded below 1 MiB");
-	where = mem_ptr_write(&vm->mem, phdr->p_paddr, phdr->p_memsz);
+	where = low_ram(vm, phdr->p_paddr, phdr->p_memsz);
 	if (!where)
 		return refuse(image, "does not fit into guest RAM; give it more --memory");
 	memcpy(where, image->data + phdr->p_offset, phdr->p_filesz);
@@ -318,8 +332,7 @@ static int load_packed(struct vm *vm, const struct image *image,
 
 	if (need < image->len - skip)
 		need = image->len - skip;
-	where = gpa < LAYOUT_KERNEL_MIN ? NULL :
-		mem_ptr_write(&vm->mem, gpa, need);
+	where = gpa < LAYOUT_KERNEL_MIN ? NULL : low_ram(vm, gpa, need);
 	if (!where)
 		return refuse(image, "does not fit into guest RAM; give it more --memory");
 	memcpy(where, image->data + skip, image->len - skip);
@@ -387,12 +400,6 @@ static int load_kernel(struct vm *vm, struct setup_header *setup,
 	return err;
 }
 
-static uint64_t low_ram_end(const struct vm *vm)
-{
-	return vm->mem.ram_size < LAYOUT_RAM_LOW_MAX ? vm->mem.ram_size :
-						      LAYOUT_RAM_LOW_MAX;
-}
-
 /* As high as the kernel allows, out of the way of its own allocations. */
 static int load_initrd(struct vm *vm, struct setup_header *setup,
 		       uint64_t kernel_end)
@@ -416,8 +423,7 @@ static int load_initrd(struct vm *vm, struct setup_header *setup,
 			  image.path);
 		err = -ENOSPC;
 	} else {
-		memcpy(mem_ptr_write(&vm->mem, gpa, image.len), image.data,
-		       image.len);
+		memcpy(low_ram(vm, gpa, image.len), image.data, image.len);
 		setup->ramdisk_image = gpa;
 		setup->ramdisk_size = image.len;
 	}
