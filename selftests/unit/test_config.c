@@ -632,6 +632,30 @@ TEST_F(config, root_that_is_given_stays)
 	}
 }
 
+/* What is behind "--" is init's, and not read by the kernel. */
+TEST_F(config, root_comes_before_the_arguments_of_init)
+{
+	static const struct {
+		const char *given;
+		const char *want;
+	} cases[] = {
+		{ "quiet -- single", "quiet root=/dev/pmem0 rw -- single" },
+		{ "quiet\t--\tsingle", "quiet\troot=/dev/pmem0 rw --\tsingle" },
+		{ "-- single -- x", "root=/dev/pmem0 rw -- single -- x" },
+		{ "quiet --", "quiet root=/dev/pmem0 rw --" },
+		{ "a -- root=/dev/vda", "a root=/dev/pmem0 rw -- root=/dev/vda" },
+		{ "root=/dev/vda -- single", "root=/dev/vda -- single" },
+		{ "quiet --x x-- ---", "quiet --x x-- --- root=/dev/pmem0 rw" },
+		{ "a=\"b -- c\" -- d", "a=\"b -- c\" root=/dev/pmem0 rw -- d" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		EXPECT_OK("--kernel", "k", "--cmdline", cases[i].given,
+			  "--pmem", "path=a,root=on");
+		EXPECT_STREQ(cases[i].want, self->config.cmdline);
+	}
+}
+
 TEST_F(config, one_root_device)
 {
 	EXPECT_USAGE("pmem b: another device has root=on already", "--kernel",

@@ -327,12 +327,32 @@ static int complete_pmem(struct config *config, size_t index)
 	return check_id(config, index);
 }
 
+/* Bytes before the word "--": what is behind it is init's, not the kernel's. */
+static size_t kernel_part(const char *cmdline)
+{
+	bool is_quoted = false;
+	size_t word = 0;
+
+	for (size_t i = 0;; i++) {
+		if (cmdline[i] == '"')
+			is_quoted = !is_quoted;
+		if (cmdline[i] && (is_quoted || !isspace((unsigned char)cmdline[i])))
+			continue;
+		if (i - word == 2 && !strncmp(cmdline + word, "--", 2))
+			return word;
+		if (!cmdline[i])
+			return i;
+		word = i + 1;
+	}
+}
+
 /* Whether a word of the kernel command line begins with @option. */
 static bool has_option(const char *cmdline, const char *option)
 {
+	const char *end = cmdline + kernel_part(cmdline);
 	const char *at = cmdline;
 
-	while ((at = strstr(at, option))) {
+	while ((at = strstr(at, option)) && at < end) {
 		if (at == cmdline || at[-1] == ' ')
 			return true;
 		at++;
@@ -343,13 +363,15 @@ static bool has_option(const char *cmdline, const char *option)
 static int append_root(struct config *config, size_t index)
 {
 	const struct config_pmem *pmem = &config->pmem[index];
+	size_t len = kernel_part(config->cmdline);
+	const char *rest = config->cmdline + len;
 	char *cmdline;
 
 	if (has_option(config->cmdline, "root="))
 		return 0;
-	if (asprintf(&cmdline, "%s%sroot=/dev/pmem%zu %s", config->cmdline,
-		     *config->cmdline ? " " : "", index,
-		     pmem->read_only ? "ro" : "rw") < 0)
+	if (asprintf(&cmdline, "%.*s%sroot=/dev/pmem%zu %s%s%s", (int)len,
+		     config->cmdline, len && !*rest ? " " : "", index,
+		     pmem->read_only ? "ro" : "rw", *rest ? " " : "", rest) < 0)
 		return config_error("out of memory");
 	free(config->cmdline);
 	config->cmdline = cmdline;
