@@ -42,16 +42,19 @@ test_control-objs	:= $(test_metrics-objs) $(addprefix user/vmm/,control.o \
 			     state_json.o config.o)
 test_control-libs	:= $(test_metrics-libs) -lz -Wl,--wrap=backing_sync
 
-# A machine's state, and where it is read from.
+# A machine's vCPUs and state, and where that is read from.
 test_state-objs		:= $(test_virtio_pmem-objs) $(addprefix user/vmm/,config.o \
 			     restore.o serial.o snapshot.o state.o state_json.o)
 test_state-libs		:= $(test_metrics-libs) -lz
+test_vcpu-objs		:= $(machine-objs) $(addprefix user/vmm/,landlock.o \
+			     thread.o vcpu.o)
+test_vcpu-libs		:= -lcap -lpthread -Wl,--wrap=ioctl
 test_vcpu_state-objs	:= user/vmm/vcpu_state.o
 test_vcpu_state-libs	:= -Wl,--wrap=ioctl
 
 # kmod and user/vmm both have a mem.h; whose is meant depends on who is tested.
 $(foreach obj,test_virtq test_backing test_pci test_virtio_pmem test_metrics \
-	      test_control test_state test_vcpu_state \
+	      test_control test_state test_vcpu test_vcpu_state \
 	      machine fake_kvm,\
 	$(eval CFLAGS_selftests/unit/$(obj).o := -iquote $(TOP)/user/vmm))
 test_virtio_pmem-libs	:= -lcap -lpthread -Wl,--wrap=inotify_init1 \

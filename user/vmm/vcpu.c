@@ -110,6 +110,25 @@ static void hide_pmu(struct kvm_cpuid_entry2 *entry)
 	}
 }
 
+/* Virtualization, Intel's and AMD's: no state of a guest's guest is kept. */
+static void hide_nested(struct kvm_cpuid_entry2 *entry)
+{
+	switch (entry->function) {
+	case 0x1:
+		entry->ecx &= ~(1u << 5);
+		break;
+	case 0x80000001:
+		entry->ecx &= ~(1u << 2);
+		break;
+	case 0x8000000a:
+		entry->eax = 0;
+		entry->ebx = 0;
+		entry->ecx = 0;
+		entry->edx = 0;
+		break;
+	}
+}
+
 static void fix_cpuid_entry(const struct vcpu *vcpu,
 			    struct kvm_cpuid_entry2 *entry)
 {
@@ -142,6 +161,7 @@ static int set_cpuid(const struct vcpu *vcpu)
 	for (uint32_t i = 0; i < cpuid.header.nent; i++) {
 		fix_cpuid_entry(vcpu, &cpuid.entries[i]);
 		hide_pmu(&cpuid.entries[i]);
+		hide_nested(&cpuid.entries[i]);
 	}
 	return ioctl(vcpu->fd, KVM_SET_CPUID2, &cpuid) ? -errno : 0;
 }
