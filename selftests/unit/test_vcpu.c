@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* vCPUs in a KVM that is played here: what their guest is told it can do. */
+/*
+ * vCPUs in a KVM that is played here: what their guest is told it can do, and
+ * how they end.
+ */
 #include "layout.h"
 #include "machine.h"
 #include "util.h"
@@ -23,6 +26,9 @@ static const struct kvm_cpuid_entry2 supported[] = {
 };
 
 static struct kvm_cpuid_entry2 given[ARRAY_SIZE(supported)];
+
+/* How KVM_RUN ends: by an error, or else a reason that nobody knows. */
+static int run_error;
 
 static int make_vcpu(void)
 {
@@ -51,6 +57,9 @@ int __wrap_ioctl(int fd, unsigned long request, ...)
 	case KVM_SET_CPUID2:
 		memcpy(given, cpuid->entries, sizeof(given));
 		return cpuid->nent == ARRAY_SIZE(given) ? 0 : -1;
+	case KVM_RUN:
+		errno = run_error;
+		return run_error ? -1 : 0;
 	default:
 		return 0;
 	}
@@ -58,6 +67,7 @@ int __wrap_ioctl(int fd, unsigned long request, ...)
 
 FIXTURE(vcpu) {
 	struct machine m;
+	char message[512];
 };
 
 FIXTURE_SETUP(vcpu)
@@ -84,6 +94,51 @@ TEST_F(vcpu, guest_cannot_have_guests)
 	EXPECT_EQ(0, given[2].eax | given[2].ebx | given[2].ecx | given[2].edx);
 	/* The bit beside it stays. */
 	EXPECT_EQ(1u << 6, given[0].ecx & 1u << 6);
+}
+
+/* Starts the guest, which does not get far; returns the VM's exit code. */
+static int run(struct _test_data_vcpu *self, int error)
+{
+	struct hearing hearing;
+	int code = -1;
+
+	run_error = error;
+	hear_begin(&hearing);
+	if (!vcpus_start(&self->m.vm)) {
+		vcpus_resume(&self->m.vm);
+		code = loop_run(&self->m.vm.loop);
+		vcpus_stop(&self->m.vm);
+	}
+	hear_end(&hearing, self->message, sizeof(self->message));
+	return code;
+}
+
+TEST_F(vcpu, memory_without_backing_ends_the_vm)
+{
+	EXPECT_EQ(1, run(self, EFAULT));
+	EXPECT_STREQ("vpmem-vmm: guest memory has lost its backing: Bad address; "
+		     "was a pmem file truncated, or is its file system full?\n",
+		     self->message);
+}
+
+TEST_F(vcpu, memory_that_the_hardware_has_lost_ends_the_vm)
+{
+	EXPECT_EQ(1, run(self, EHWPOISON));
+	EXPECT_NE(NULL, strstr(self->message, "guest memory has lost its backing"));
+}
+
+TEST_F(vcpu, error_of_kvm_ends_the_vm)
+{
+	EXPECT_EQ(1, run(self, EINVAL));
+	EXPECT_STREQ("vpmem-vmm: vCPU 0 cannot run: Invalid argument\n",
+		     self->message);
+}
+
+TEST_F(vcpu, exit_that_is_not_known_ends_the_vm)
+{
+	EXPECT_EQ(1, run(self, 0));
+	EXPECT_STREQ("vpmem-vmm: vCPU 0 cannot go on: unknown exit 0 at RIP 0\n",
+		     self->message);
 }
 
 TEST_HARNESS_MAIN

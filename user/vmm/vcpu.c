@@ -427,8 +427,9 @@ static bool handle_exit(struct vcpu *vcpu)
 static void fail_run(struct vcpu *vcpu, int err)
 {
 	if (err == EFAULT || err == EHWPOISON)
-		log_error("guest memory has lost its backing: %s; was a pmem file truncated?",
-			  strerror(err));
+		log_error("guest memory has lost its backing: %s; %s",
+			  strerror(err),
+			  "was a pmem file truncated, or is its file system full?");
 	else
 		log_error("vCPU %u cannot run: %s", vcpu->index, strerror(err));
 	loop_quit(&vcpu->vm->loop, 1);
