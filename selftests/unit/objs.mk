@@ -18,6 +18,10 @@ test_ring-objs		:= kmod/ring.o kmod/request.o \
 test_virtq-objs		:= $(addprefix user/vmm/,virtq.o pmem_req.o mem.o log.o) \
 			   selftests/unit/fake_kvm.o
 
+# Guest memory.
+test_mem-objs		:= $(addprefix user/vmm/,mem.o log.o) \
+			   selftests/unit/fake_kvm.o
+
 # The token buckets, both over lib/bucket_tests.h.
 test_limit-objs		:= kmod/limit.o
 test_bucket-objs	:= user/vmm/bucket.o
@@ -53,7 +57,7 @@ test_vcpu_state-objs	:= user/vmm/vcpu_state.o
 test_vcpu_state-libs	:= -Wl,--wrap=ioctl
 
 # kmod and user/vmm both have a mem.h; whose is meant depends on who is tested.
-$(foreach obj,test_virtq test_backing test_pci test_virtio_pmem test_metrics \
+$(foreach obj,test_virtq test_mem test_backing test_pci test_virtio_pmem test_metrics \
 	      test_control test_state test_vcpu test_vcpu_state \
 	      machine fake_kvm,\
 	$(eval CFLAGS_selftests/unit/$(obj).o := -iquote $(TOP)/user/vmm))

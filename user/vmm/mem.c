@@ -221,23 +221,64 @@ int mem_init_file(struct mem *mem, struct kvm *kvm, uint64_t ram_size,
 	return err;
 }
 
+/* Where data or a hole of the memfd begins, at @offset or behind it; or @end. */
+static uint64_t seek_ram(const struct mem *mem, uint64_t offset, uint64_t end,
+			 int whence)
+{
+	off_t found = lseek(mem->ram_fd, offset, whence);
+
+	if (found < 0 && whence == SEEK_DATA && errno != ENXIO)
+		return offset;
+	return found < 0 || (uint64_t)found > end ? end : (uint64_t)found;
+}
+
+static int map_private(void *hva, uint64_t size, int flags, int fd,
+		       uint64_t offset)
+{
+	return mmap(hva, size, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_NORESERVE | MAP_FIXED | flags, fd,
+		    offset) == MAP_FAILED ? -errno : 0;
+}
+
+/*
+ * A write to a hole of a memfd, through a private mapping, makes a page of the
+ * memfd besides the private one. Most of RAM are holes: these are anonymous.
+ */
+static int keep_region(const struct mem *mem, const struct mem_region *region,
+		       uint64_t offset)
+{
+	uint64_t end = offset + region->size;
+	uint64_t at = offset;
+	int err;
+
+	err = map_private(region->hva, region->size, MAP_ANONYMOUS, -1, 0);
+	while (!err && (at = seek_ram(mem, at, end, SEEK_DATA)) < end) {
+		uint64_t hole = seek_ram(mem, at, end, SEEK_HOLE);
+
+		err = map_private((char *)region->hva + (at - offset),
+				  hole - at, 0, mem->ram_fd, at);
+		at = hole;
+	}
+	/* What was advised of the former mapping has gone with it. */
+	madvise(region->hva, region->size, MADV_HUGEPAGE);
+	return err;
+}
+
 int mem_keep_ram(struct mem *mem)
 {
 	uint64_t offset = 0;
+	int err = 0;
 
-	for (size_t i = 0; i < mem->nr_regions; i++) {
+	for (size_t i = 0; !err && i < mem->nr_regions; i++) {
 		const struct mem_region *region = &mem->regions[i];
 
 		if (region->kind != MEM_RAM)
 			continue;
-		if (mmap(region->hva, region->size, PROT_READ | PROT_WRITE,
-			 MAP_PRIVATE | MAP_NORESERVE | MAP_FIXED, mem->ram_fd,
-			 offset) == MAP_FAILED)
-			return -errno;
+		err = keep_region(mem, region, offset);
 		offset += region->size;
 	}
 	mem->is_private = true;
-	return 0;
+	return err;
 }
 
 int mem_revert_ram(struct mem *mem)

@@ -76,7 +76,10 @@ int mem_init_file(struct mem *mem, struct kvm *kvm, uint64_t ram_size,
 
 /**
  * mem_keep_ram() - Let RAM be a private copy of what it is now.
- * Return: 0 or -errno.
+ *
+ * What is written later takes memory once, but twice where something is now.
+ *
+ * Return: 0 or -errno, and RAM is of no use any more.
  */
 int mem_keep_ram(struct mem *mem);
 

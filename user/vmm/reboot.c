@@ -2,8 +2,8 @@
 /*
  * A guest that resets itself: the VM ends, or is as before its first
  * instruction. The latter needs nothing that the sandbox forbids: registers and
- * devices are loaded from a state that was saved then, and RAM, a private mapping
- * of what the boot loader put there, forgets what was written to it.
+ * devices are loaded from a state that was saved then, and RAM, a private copy of
+ * what the boot loader put there, forgets what was written to it.
  */
 #include "reboot.h"
 
