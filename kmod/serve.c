@@ -591,7 +591,8 @@ static bool vpmem_ring_lock_timeout(struct vpmem_dev *dev)
  * @mem: new table; on success receives the old one, which nobody uses any more
  *
  * A batch in service whose requests are not in the new table is returned to
- * the guest without a status.
+ * the guest without a status, or breaks the queue if that would have to be told
+ * of a failure.
  *
  * Context: process; waits for a short time only.
  * Return: 0, and the device owns the new table; -EFAULT if a running ring would

@@ -236,6 +236,11 @@ static void answer_dev_amid_events(const struct nlmsghdr *request)
 	emit(make_queue_event(VPMEM_CMD_QUEUE_BROKEN, 7, 65535));
 }
 
+static void answer_added(const struct nlmsghdr *request)
+{
+	emit(make_dev(request->nlmsg_seq, VPMEM_CMD_DEV_ADD, 3, 0));
+}
+
 static void answer_dump(const struct nlmsghdr *request)
 {
 	uint32_t seq = request->nlmsg_seq;
@@ -593,6 +598,17 @@ TEST_F(lib, lost_answer_is_enobufs_not_a_hang)
 	EXPECT_EQ(-ENOBUFS, vpmem_dev_del(self->sock, 1));
 	fake.answer = answer_overrun;
 	EXPECT_EQ(-ENOBUFS, vpmem_dev_del(self->sock, 1));
+}
+
+TEST_F(lib, device_whose_number_came_is_added_without_an_acknowledgment)
+{
+	const struct vpmem_dev_config config = { .name = "test" };
+	uint32_t id = 0;
+
+	fake.answer = answer_added;
+	EXPECT_EQ(0, vpmem_dev_add(self->sock, &config, &id));
+	EXPECT_EQ(3, id);
+	EXPECT_STREQ(strerror(0), vpmem_sock_error(self->sock));
 }
 
 TEST_F(lib, overrun_does_not_break_a_command)

@@ -124,6 +124,9 @@ int vpmem_dev_add(struct vpmem_sock *sock, const struct vpmem_dev_config *config
 	msg = vpmem_sock_request(sock, VPMEM_CMD_DEV_ADD, NLM_F_ACK, bytes);
 	err = call(sock, msg, msg ? put_config(msg, config) : 0, reply_id,
 		   &new_id);
+	/* Only the acknowledgment was lost: there is no number without success. */
+	if (err == -ENOBUFS && new_id)
+		err = vpmem_sock_result(sock, 0);
 	if (err)
 		return err;
 	if (!new_id)

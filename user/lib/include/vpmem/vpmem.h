@@ -137,9 +137,8 @@ struct vpmem_dev_config {
  *
  * Return: 0; -EPERM without the capability; -EDQUOT if the user has as many
  * devices as the module lets one have; -ENOBUFS if its answer was lost, and then
- * the device may be there or not, see vpmem_dev_dump(); -EBADF, -EINVAL, -ENOMEM
- * or another -errno with vpmem_sock_error() saying which attribute was refused
- * and why.
+ * there is no device; -EBADF, -EINVAL, -ENOMEM or another -errno with
+ * vpmem_sock_error() saying which attribute was refused and why.
  */
 int vpmem_dev_add(struct vpmem_sock *sock, const struct vpmem_dev_config *config,
 		  uint32_t *id);
