@@ -83,6 +83,9 @@ test_openmetrics-libs	:= $(shell $(PKG_CONFIG) --libs jansson)
 test_landlock-libs	:= -lpthread
 test_landlock-objs	:= user/vmm/landlock.o
 
+test_sandbox-objs	:= $(addprefix user/vmm/,sandbox.o landlock.o log.o)
+test_sandbox-libs	:= -lcap $(shell $(PKG_CONFIG) --libs libseccomp)
+
 # Threads; when they give up their rights is in the test's hands.
 test_thread-objs	:= user/vmm/thread.o user/vmm/landlock.o
 test_thread-libs	:= -lcap -lpthread -Wl,--wrap=cap_set_proc

@@ -16,6 +16,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 
+#include <asm/termbits.h>
 #include <linux/fs.h>
 #include <linux/kvm.h>
 
@@ -43,11 +44,14 @@ static const int calls[] = {
 	SCMP_SYS(exit_group),
 };
 
-/* ioctl requests: KVM's, the restored terminal, the size of a block device. */
+/*
+ * ioctl requests: KVM's, the restored terminal, by old and by new C libraries, the
+ * size of a block device.
+ */
 static const unsigned long ioctls[] = {
 	KVM_RUN, KVM_GET_REGS, KVM_SET_USER_MEMORY_REGION, KVM_IOEVENTFD,
 	KVM_IRQFD, KVM_SET_GSI_ROUTING, KVM_SIGNAL_MSI, KVM_IRQ_LINE,
-	TCGETS, TCSETS, BLKGETSIZE64,
+	TCGETS, TCSETS, TCGETS2, TCSETS2, BLKGETSIZE64,
 };
 
 /*
