@@ -88,6 +88,27 @@ TEST(terminal_can_be_restored_and_nothing_else)
 	close(fd);
 }
 
+/* A large block that grows, as malloc() has it. */
+static bool grow_memory(int fd)
+{
+	char *old = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *new;
+
+	(void)fd;
+	if (old == MAP_FAILED)
+		return false;
+	old[0] = 'x';
+	new = mremap(old, PAGE, 256 * PAGE, MREMAP_MAYMOVE);
+	return new != MAP_FAILED && new[0] == 'x' && !new[255 * PAGE] &&
+	       !munmap(new, 256 * PAGE);
+}
+
+TEST(memory_can_grow)
+{
+	EXPECT_EQ(0, in_usual_sandbox(grow_memory, -1));
+}
+
 static bool map_code(int fd)
 {
 	(void)fd;
