@@ -555,6 +555,27 @@ TEST_F(control, client_goes_before_its_answer)
 	EXPECT_STREQ("paused", state_of(self));
 }
 
+/* Nor are those that it was too early to read. */
+TEST_F(control, commands_of_who_is_gone_are_run)
+{
+	static char text[1 << 15] = PAUSE RESUME PAUSE;
+	int fd;
+
+	vcpus.is_late = true;
+	start(_metadata, self);
+	fd = connect_to(self);
+	for (int i = 0; i < 1000; i++)
+		strcat(text, STATUS);
+	say(fd, strcat(text, RESUME QUIT));
+	EXPECT_STREQ("(silence)", hear(fd, 100));
+	close(fd);
+	EXPECT_STREQ("pausing", state_of(self));
+	park_vcpus();
+	pthread_join(self->thread, NULL);
+	self->has_thread = false;
+	EXPECT_FALSE(vcpus.is_paused);
+}
+
 TEST_F(control, lines_come_as_they_like)
 {
 	int fd;

@@ -39,6 +39,7 @@
  * @control: what it is connected to
  * @last_used: when it came or said something last, by @control's count
  * @is_waiting: for the answer to a command; nothing is read from it meanwhile
+ * @is_deaf: it does not listen any more; its commands count all the same
  * @is_gone: to be closed
  * @len: bytes of @line
  * @fds: descriptors that it sent and no command has taken, @nr_fds of them
@@ -49,6 +50,7 @@ struct client {
 	struct control *control;
 	uint64_t last_used;
 	bool is_waiting;
+	bool is_deaf;
 	bool is_gone;
 	size_t len;
 	size_t nr_fds;
@@ -90,9 +92,14 @@ struct control {
 
 static void client_send(struct client *client, const char *line, size_t len)
 {
-	/* Who does not read has no room left, and is not waited for. */
-	if (send(client->source.fd, line, len, MSG_DONTWAIT | MSG_NOSIGNAL) !=
-	    (ssize_t)len)
+	ssize_t sent = client->is_deaf ? (ssize_t)len :
+		       send(client->source.fd, line, len,
+			    MSG_DONTWAIT | MSG_NOSIGNAL);
+
+	if (sent < 0 && (errno == EPIPE || errno == ECONNRESET))
+		client->is_deaf = true;
+	else if (sent != (ssize_t)len)
+		/* Who does not read has no room left, and is not waited for. */
 		client->is_gone = true;
 }
 
