@@ -1034,6 +1034,29 @@ TEST_F(pmem, pause_during_a_sync)
 	EXPECT_EQ(0, driver_answer(&self->d, 2));
 }
 
+/* What is good before a chain that is not has to be found again. */
+TEST_F(pmem, pause_during_a_sync_before_a_bad_chain)
+{
+	struct vring_desc *desc;
+
+	start_device(2 * MIB);
+	EXPECT_EQ(0, flush(&self->d, TYPE_FLUSH));
+	sync_allow(1, 0);
+	driver_post(&self->d, TYPE_FLUSH);
+	driver_post(&self->d, TYPE_FLUSH);
+	desc = (struct vring_desc *)(self->m.ram + DRIVER_DESC);
+	desc[4].next = DRIVER_RING;
+	driver_kick(&self->d);
+	ASSERT_TRUE(sync_wait_started(2));
+	pause_all(&self->m);
+	virtio_pmem_resume_all(&self->m.vm);
+	sync_allow(~0u, 0);
+	ASSERT_TRUE(wait_status(&self->d, VIRTIO_CONFIG_S_NEEDS_RESET));
+	EXPECT_EQ(2, driver_used(&self->d));
+	EXPECT_EQ(0, driver_answer(&self->d, 1));
+	EXPECT_EQ(0xa5a5a5a5, driver_answer(&self->d, 2));
+}
+
 TEST_F(pmem, pause_before_the_driver_and_after_a_reset)
 {
 	start_device(2 * MIB);

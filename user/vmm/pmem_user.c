@@ -131,10 +131,14 @@ static int pmem_user_take_one(struct pmem_user *user, struct pmem_batch *batch)
 	struct pmem_req *req = &user->reqs[batch->nr];
 	int err = virtq_pop(&user->vq, &chain);
 
-	if (!err)
-		err = pmem_req_decode(&chain, req);
 	if (err)
 		return err;
+	err = pmem_req_decode(&chain, req);
+	if (err) {
+		/* The position is behind what was taken, and this was not. */
+		user->vq.next_avail--;
+		return err;
+	}
 	batch->nr++;
 	batch->nr_flushes += req->verdict == PMEM_VERDICT_FLUSH;
 	return 0;
