@@ -62,7 +62,8 @@ $(foreach obj,test_virtq test_mem test_backing test_pci test_virtio_pmem test_me
 	      machine fake_kvm,\
 	$(eval CFLAGS_selftests/unit/$(obj).o := -iquote $(TOP)/user/vmm))
 test_virtio_pmem-libs	:= -lcap -lpthread -Wl,--wrap=inotify_init1 \
-			   -Wl,--wrap=backing_sync,--wrap=backing_dirty_bytes
+			   -Wl,--wrap=backing_sync,--wrap=backing_dirty_bytes \
+			   -Wl,--wrap=virtq_show
 
 # The boot loader.
 test_boot-objs		:= $(addprefix user/vmm/,linux_boot.o kernel_cache.o \

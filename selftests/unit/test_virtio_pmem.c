@@ -9,6 +9,7 @@
 #include "machine.h"
 #include "pmem_backend.h"
 #include "virtio_pmem.h"
+#include "virtq.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,6 +17,7 @@
 #include <linux/virtio_pci.h>
 #include <linux/virtio_ring.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -984,6 +986,103 @@ TEST_F(pmem, module_breaks_and_stops_late)
 	module.backend.host.stopped(module.backend.host.opaque);
 	EXPECT_EQ(0, driver_status(&self->d));
 	EXPECT_EQ(1, module.stops);
+}
+
+/* A ring that is never empty: its guest is always in time. */
+
+static struct {
+	struct driver *driver;
+	unsigned int batches;
+} refill;
+
+int __real_virtq_show(struct virtq *vq, bool *wants_signal);
+int __wrap_virtq_show(struct virtq *vq, bool *wants_signal);
+
+int __wrap_virtq_show(struct virtq *vq, bool *wants_signal)
+{
+	int err = __real_virtq_show(vq, wants_signal);
+	struct driver *d = __atomic_load_n(&refill.driver, __ATOMIC_ACQUIRE);
+	struct vring_avail *avail;
+
+	if (d) {
+		avail = (struct vring_avail *)(d->m->ram + DRIVER_AVAIL);
+		avail->idx = driver_used(d) + DRIVER_RING;
+		__atomic_fetch_add(&refill.batches, 1, __ATOMIC_RELAXED);
+	}
+	return err;
+}
+
+/* Requests that take as long to read as they can, and need no sync. */
+static void refill_begin(struct driver *d)
+{
+	struct vring_desc *desc = (struct vring_desc *)(d->m->ram + DRIVER_DESC);
+
+	driver_post(d, 1);
+	for (unsigned int i = 1; i < DRIVER_RING - 1; i++) {
+		desc[i].flags |= VRING_DESC_F_NEXT;
+		desc[i].next = i + 1;
+		desc[i + 1] = desc[1];
+		desc[i + 1].flags = VRING_DESC_F_WRITE;
+	}
+	refill.batches = 0;
+	__atomic_store_n(&refill.driver, d, __ATOMIC_RELEASE);
+	driver_kick(d);
+}
+
+static void refill_end(struct driver *d)
+{
+	driver_set_status(d, 0);
+	__atomic_store_n(&refill.driver, NULL, __ATOMIC_RELEASE);
+}
+
+static unsigned int refilled(void)
+{
+	return __atomic_load_n(&refill.batches, __ATOMIC_RELAXED);
+}
+
+/* Batches that are served while somebody waits to read their number. */
+static unsigned int served_meanwhile(struct machine *m)
+{
+	unsigned int before = refilled();
+
+	while (refilled() == before)
+		;
+	before = refilled();
+	return stats_of(m).batches - before;
+}
+
+/* Threads on one CPU, where who is woken does not run at once. */
+static void share_cpu(void)
+{
+	cpu_set_t here;
+
+	CPU_ZERO(&here);
+	CPU_SET(sched_getcpu(), &here);
+	sched_setaffinity(0, sizeof(here), &here);
+}
+
+static void do_not_preempt(void)
+{
+	const struct sched_param param = { .sched_priority = 0 };
+
+	sched_setscheduler(0, SCHED_BATCH, &param);
+}
+
+/* Who has other business gets in between two batches. */
+TEST_F(pmem, ring_that_is_never_empty_keeps_nobody_out)
+{
+	unsigned int nr_prompt = 0;
+
+	share_cpu();
+	start_device(2 * MIB);
+	do_not_preempt();
+	refill_begin(&self->d);
+	/* The kernel may take the CPU away before any. */
+	for (unsigned int i = 0; i < 30; i++)
+		nr_prompt += served_meanwhile(&self->m) <= 2;
+	EXPECT_LT(15, nr_prompt);
+	refill_end(&self->d);
+	EXPECT_EQ(0, driver_status(&self->d));
 }
 
 /* A pause */

@@ -31,6 +31,8 @@
  * @thread: server; sleeps on the kick eventfd
  * @mem: the guest's memory as it was at creation, without register pages, so
  *	that nobody changes it under the thread
+ * @nr_waiters: threads other than @thread that want @lock; atomic, less only
+ *	under @lock
  * @lock: guards all that follows; not held across a sync
  * @vq: ring, while @is_running
  * @is_running: the queue is served
@@ -43,7 +45,8 @@
  * @reported: errno of the last sync error that was logged, or 0
  * @flush_bucket: requests that may be served
  * @bytes_bucket: bytes that syncs may write
- * @changed: ends the thread's wait for a bucket; waited for with @lock
+ * @changed: ends the thread's wait for a bucket or for those who want @lock;
+ *	waited for with @lock
  * @stats: counters
  * @timed_activity: what had been done when the CPU time in @stats was taken
  * @reqs: batch, the thread's own
@@ -52,6 +55,7 @@ struct pmem_user {
 	struct pmem_backend common;
 	pthread_t thread;
 	struct mem mem;
+	unsigned int nr_waiters;
 	pthread_mutex_t lock;
 	struct virtq vq;
 	bool is_running;
@@ -90,6 +94,35 @@ struct pmem_batch {
 static struct pmem_user *to_user(struct pmem_backend *backend)
 {
 	return container_of(backend, struct pmem_user, common);
+}
+
+/*
+ * For all threads but the device's own. That one takes the lock anew as soon as it
+ * has released it, for as long as the guest has requests that need no sync, and a
+ * mutex is not fair: who was woken for it would find it taken, over and over.
+ */
+static void pmem_user_lock(struct pmem_user *user)
+{
+	__atomic_fetch_add(&user->nr_waiters, 1, __ATOMIC_RELAXED);
+	pthread_mutex_lock(&user->lock);
+	if (!__atomic_sub_fetch(&user->nr_waiters, 1, __ATOMIC_RELAXED))
+		pthread_cond_signal(&user->changed);
+}
+
+static void pmem_user_unlock(struct pmem_user *user)
+{
+	pthread_mutex_unlock(&user->lock);
+}
+
+/*
+ * The counterpart: the device's thread lets in who waits. Relaxed, as one who is
+ * seen only a batch later has not waited for long. Nobody is missed: the count
+ * falls, and @changed is signalled, only with @lock. @lock held, but given up.
+ */
+static void pmem_user_let_in(struct pmem_user *user)
+{
+	while (__atomic_load_n(&user->nr_waiters, __ATOMIC_RELAXED))
+		pthread_cond_wait(&user->changed, &user->lock);
 }
 
 static uint64_t now_ns(void)
@@ -363,6 +396,7 @@ static bool pmem_user_serve_batch(struct pmem_user *user, uint64_t started_ns)
 	int error, ring_error;
 
 	pthread_mutex_lock(&user->lock);
+	pmem_user_let_in(user);
 	pmem_user_throttle(user);
 	if (user->is_running) {
 		pmem_user_take(user, &batch);
@@ -451,12 +485,12 @@ static int pmem_user_start(struct pmem_backend *backend,
 
 	if (err)
 		return err;
-	pthread_mutex_lock(&user->lock);
+	pmem_user_lock(user);
 	user->vq = vq;
 	user->generation = generation;
 	user->in_flight = 0;
 	user->is_running = true;
-	pthread_mutex_unlock(&user->lock);
+	pmem_user_unlock(user);
 	/* Requests may be waiting already, and their kick may be gone. */
 	pmem_user_wake(user);
 	return 0;
@@ -466,10 +500,10 @@ static bool pmem_user_stop(struct pmem_backend *backend)
 {
 	struct pmem_user *user = to_user(backend);
 
-	pthread_mutex_lock(&user->lock);
+	pmem_user_lock(user);
 	user->is_running = false;
 	pthread_cond_signal(&user->changed);
-	pthread_mutex_unlock(&user->lock);
+	pmem_user_unlock(user);
 	return true;
 }
 
@@ -478,11 +512,11 @@ static int pmem_user_position(struct pmem_backend *backend,
 {
 	struct pmem_user *user = to_user(backend);
 
-	pthread_mutex_lock(&user->lock);
+	pmem_user_lock(user);
 	position->next_avail = user->vq.next_avail - user->in_flight;
 	position->next_used = user->vq.next_used;
 	position->error = user->error ? user->error : user->untold;
-	pthread_mutex_unlock(&user->lock);
+	pmem_user_unlock(user);
 	return 0;
 }
 
@@ -490,9 +524,9 @@ static void pmem_user_fail(struct pmem_backend *backend)
 {
 	struct pmem_user *user = to_user(backend);
 
-	pthread_mutex_lock(&user->lock);
+	pmem_user_lock(user);
 	user->error = EIO;
-	pthread_mutex_unlock(&user->lock);
+	pmem_user_unlock(user);
 }
 
 static int pmem_user_stats(struct pmem_backend *backend,
@@ -501,13 +535,13 @@ static int pmem_user_stats(struct pmem_backend *backend,
 	struct pmem_user *user = to_user(backend);
 	uint64_t activity;
 
-	pthread_mutex_lock(&user->lock);
+	pmem_user_lock(user);
 	activity = user->stats.kicks + user->stats.batches;
 	if (activity != user->timed_activity)
 		user->stats.cpu_ns = cpu_ns(user->thread);
 	user->timed_activity = activity;
 	*stats = user->stats;
-	pthread_mutex_unlock(&user->lock);
+	pmem_user_unlock(user);
 	return 0;
 }
 
@@ -522,11 +556,11 @@ static void pmem_user_destroy(struct pmem_backend *backend)
 {
 	struct pmem_user *user = to_user(backend);
 
-	pthread_mutex_lock(&user->lock);
+	pmem_user_lock(user);
 	user->is_running = false;
 	user->is_ending = true;
 	pthread_cond_signal(&user->changed);
-	pthread_mutex_unlock(&user->lock);
+	pmem_user_unlock(user);
 	pmem_user_wake(user);
 	pthread_join(user->thread, NULL);
 	pmem_user_free(user);
