@@ -36,6 +36,10 @@ test_virtio_pmem-objs	:= $(machine-objs) $(addprefix user/vmm/,backing.o \
 			     bucket.o landlock.o pmem_req.o pmem_user.o thread.o virtio_pmem.o \
 			     virtq.o)
 
+# The back end that asks the module, which the test plays.
+test_pmem_kernel-objs	:= $(machine-objs) $(addprefix user/vmm/,pmem_kernel.o \
+			     pmem_req.o virtq.o)
+
 test_metrics-objs	:= $(test_virtio_pmem-objs) user/vmm/metrics.o \
 			   user/lib/hist.o
 test_metrics-libs	:= -lcap -lpthread $(shell $(PKG_CONFIG) --libs jansson)
@@ -58,7 +62,7 @@ test_vcpu_state-libs	:= -Wl,--wrap=ioctl
 
 # kmod and user/vmm both have a mem.h; whose is meant depends on who is tested.
 $(foreach obj,test_virtq test_mem test_backing test_pci test_virtio_pmem test_metrics \
-	      test_control test_state test_vcpu test_vcpu_state \
+	      test_pmem_kernel test_control test_state test_vcpu test_vcpu_state \
 	      machine fake_kvm,\
 	$(eval CFLAGS_selftests/unit/$(obj).o := -iquote $(TOP)/user/vmm))
 test_virtio_pmem-libs	:= -lcap -lpthread -Wl,--wrap=inotify_init1 \

@@ -388,12 +388,18 @@ static void pmem_kernel_fail(struct pmem_backend *backend)
 	};
 	struct pmem_kernel *kernel = to_kernel(backend);
 	struct pmem_news news = { .is_broken = false };
+	char why[256];
+	int err;
 
 	pthread_mutex_lock(&kernel->lock);
-	if (vpmem_dev_set(kernel->sock, kernel->id, &change))
-		log_error("pmem %s: cannot make its flushes fail: %s; restart the VM",
-			  backend->host.name, vpmem_sock_error(kernel->sock));
+	err = vpmem_dev_set(kernel->sock, kernel->id, &change);
+	if (err)
+		snprintf(why, sizeof(why), "%s", vpmem_sock_error(kernel->sock));
+	/* ORDER: it may tell that the module is gone, and then all flushes fail. */
 	pmem_kernel_drain(kernel, &news, 0);
+	if (err && !kernel->is_gone)
+		log_guest("pmem %s: cannot make its flushes fail: %s; restart the VM",
+			  backend->host.name, why);
 	pthread_mutex_unlock(&kernel->lock);
 	pmem_kernel_tell(kernel, &news);
 }
