@@ -42,8 +42,11 @@ int vcpus_pause_fd(const struct vm *vm)
 	return -1;
 }
 
+static unsigned int nr_edges;
+
 void irq_set_line(struct irq *irq, uint32_t gsi, int level)
 {
+	nr_edges += gsi == LAYOUT_COM1_GSI && level;
 }
 
 int vcpus_fd(const struct vm *vm, unsigned int index)
@@ -371,6 +374,24 @@ TEST_F(state, pending_interrupt_is_not_lost)
 	EXPECT_EQ(0, driver_take_irqs(1));
 	driver_set_vector(&self->d, 1, false);
 	EXPECT_EQ(1, driver_take_irqs(1));
+	json_decref(state);
+}
+
+/* It was typed when the interrupt controllers had been saved already. */
+TEST_F(state, input_that_came_late_is_told)
+{
+	json_t *state, *serial;
+
+	begin(_metadata, self);
+	state = save(self);
+	serial = json_object_get(state, "serial");
+	json_object_set_new(serial, "ier", json_string("0x1"));
+	nr_edges = 0;
+	ASSERT_EQ(0, load(self, state, true));
+	EXPECT_EQ(0, nr_edges);
+	json_object_set_new(serial, "input", json_string("61"));
+	ASSERT_EQ(0, load(self, state, true));
+	EXPECT_EQ(1, nr_edges);
 	json_decref(state);
 }
 

@@ -528,5 +528,7 @@ void serial_load(struct vm *vm, const struct serial_state *state)
 	serial->input_head = 0;
 	serial->input_len = state->input_len;
 	memcpy(serial->input, state->input, state->input_len);
+	/* The saved line may be older than the saved input. */
+	update_irq(serial);
 	pthread_mutex_unlock(&serial->lock);
 }

@@ -53,7 +53,8 @@ void serial_save(struct vm *vm, struct serial_state *state);
 /**
  * serial_load() - Write it; no vCPU runs.
  *
- * The interrupt line is the IOAPIC's state.
+ * ORDER: after the IOAPIC's state, in which the interrupt line is. What the UART
+ * has to tell is told again, as input may have come after that state was taken.
  */
 void serial_load(struct vm *vm, const struct serial_state *state);
 
