@@ -32,6 +32,7 @@ machine-objs		:= $(addprefix selftests/unit/,machine.o fake_kvm.o) \
 			     msix.o virtio.o virtio_pci.o)
 test_backing-objs	:= user/vmm/backing.o user/vmm/log.o
 test_pci-objs		:= $(machine-objs)
+test_serial-objs	:= $(machine-objs) user/vmm/serial.o
 test_virtio_pmem-objs	:= $(machine-objs) $(addprefix user/vmm/,backing.o \
 			     bucket.o landlock.o pmem_req.o pmem_user.o thread.o virtio_pmem.o \
 			     virtq.o)
@@ -62,7 +63,8 @@ test_vcpu_state-libs	:= -Wl,--wrap=ioctl
 
 # kmod and user/vmm both have a mem.h; whose is meant depends on who is tested.
 $(foreach obj,test_virtq test_mem test_backing test_pci test_virtio_pmem test_metrics \
-	      test_pmem_kernel test_control test_state test_vcpu test_vcpu_state \
+	      test_pmem_kernel test_serial test_control test_state test_vcpu \
+	      test_vcpu_state \
 	      machine fake_kvm,\
 	$(eval CFLAGS_selftests/unit/$(obj).o := -iquote $(TOP)/user/vmm))
 test_virtio_pmem-libs	:= -lcap -lpthread -Wl,--wrap=inotify_init1 \

@@ -25,6 +25,7 @@
 #define OUT_ENOUGH	256
 #define OUT_BYTES	1024
 #define INPUT_BYTES	SERIAL_INPUT_BYTES
+#define CHUNK_BYTES	256
 
 /* How long a reader of the console gets when the VM ends. */
 #define LAST_WAIT_MS	200
@@ -34,7 +35,7 @@
 /**
  * struct serial - The UART.
  * @vm: its VM
- * @lock: guards the registers and the input, that is all up to @input_len
+ * @lock: guards the registers and the input, that is all up to @is_full
  * @ier: interrupts enabled
  * @lcr: line control
  * @mcr: modem control
@@ -45,13 +46,14 @@
  * @input: bytes for the guest, a ring
  * @input_head: next one to take
  * @input_len: how many there are
+ * @has_input: @in is of use
+ * @is_full: it is not watched, until the guest has read from @input
  * @out_lock: guards the output, that is all up to @out_fd; held while a reader
  *	is waited for, and so never by the main thread while the guest runs
  * @out: bytes from the guest that are not written yet
  * @out_len: how many there are
  * @out_fd: where they go, -1 for nowhere
  * @in: where input comes from
- * @has_input: @in is watched
  * @is_raw: the terminal's mode was changed
  * @saved: the mode to restore
  * @was_escape: the last byte typed was Ctrl-a
@@ -69,12 +71,13 @@ struct serial {
 	uint8_t input[INPUT_BYTES];
 	size_t input_head;
 	size_t input_len;
+	bool has_input;
+	bool is_full;
 	pthread_mutex_t out_lock;
 	uint8_t out[OUT_BYTES];
 	size_t out_len;
 	int out_fd;
 	struct loop_source in;
-	bool has_input;
 	bool is_raw;
 	struct termios saved;
 	bool was_escape;
@@ -186,6 +189,13 @@ static void feed_locked(struct serial *serial, uint8_t byte)
 	serial->input_len++;
 }
 
+/* There was no room for more, and now there is. @lock held. */
+static void watch_again(struct serial *serial)
+{
+	if (serial->is_full && serial->input_len <= INPUT_BYTES / 2)
+		serial->is_full = loop_add(&serial->vm->loop, &serial->in);
+}
+
 static uint8_t take_input(struct serial *serial)
 {
 	uint8_t byte;
@@ -195,6 +205,7 @@ static uint8_t take_input(struct serial *serial)
 	byte = serial->input[serial->input_head];
 	serial->input_head = (serial->input_head + 1) % INPUT_BYTES;
 	serial->input_len--;
+	watch_again(serial);
 	update_irq(serial);
 	return byte;
 }
@@ -301,6 +312,7 @@ static bool write_reg(struct serial *serial, uint64_t reg, uint8_t value)
 		serial->fcr = value;
 		if (value & UART_FCR_CLEAR_RCVR)
 			serial->input_len = 0;
+		watch_again(serial);
 		break;
 	case UART_LCR:
 		serial->lcr = value;
@@ -367,25 +379,61 @@ static bool is_for_guest(struct serial *serial, uint8_t byte)
 	return true;
 }
 
-static void read_stdin(struct loop_source *source, uint32_t events)
+/*
+ * How much to read. What is piped waits in the pipe for the guest; a terminal is
+ * read in any case, so that Ctrl-a x is seen, and what is too much is lost.
+ * @lock held.
+ */
+static size_t room_for_input(const struct serial *serial)
 {
-	struct serial *serial = container_of(source, struct serial, in);
-	uint8_t bytes[256];
-	ssize_t len = read(source->fd, bytes, sizeof(bytes));
+	size_t room = INPUT_BYTES - serial->input_len;
 
-	if (len <= 0) {
-		if (len < 0 && (errno == EAGAIN || errno == EINTR))
-			return;
-		loop_del(&serial->vm->loop, source);
-		serial->has_input = false;
-		return;
-	}
-	pthread_mutex_lock(&serial->lock);
-	for (ssize_t i = 0; i < len; i++) {
+	return serial->is_raw || room > CHUNK_BYTES ? CHUNK_BYTES : room;
+}
+
+/* @lock held. */
+static void stop_watching(struct serial *serial)
+{
+	if (serial->has_input && !serial->is_full)
+		loop_del(&serial->vm->loop, &serial->in);
+	serial->has_input = false;
+	serial->is_full = false;
+}
+
+/* @lock held. */
+static void feed_all(struct serial *serial, const uint8_t *bytes, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
 		if (is_for_guest(serial, bytes[i]))
 			feed_locked(serial, bytes[i]);
 	}
 	update_irq(serial);
+}
+
+static void read_stdin(struct loop_source *source, uint32_t events)
+{
+	struct serial *serial = container_of(source, struct serial, in);
+	uint8_t bytes[CHUNK_BYTES];
+	ssize_t len;
+	size_t room;
+
+	pthread_mutex_lock(&serial->lock);
+	room = room_for_input(serial);
+	if (!room) {
+		loop_del(&serial->vm->loop, source);
+		serial->is_full = true;
+	}
+	pthread_mutex_unlock(&serial->lock);
+	if (!room)
+		return;
+	len = read(source->fd, bytes, room);
+	if (len < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	pthread_mutex_lock(&serial->lock);
+	if (len > 0)
+		feed_all(serial, bytes, len);
+	else
+		stop_watching(serial);
 	pthread_mutex_unlock(&serial->lock);
 }
 
@@ -467,11 +515,11 @@ void serial_release(struct vm *vm)
 {
 	struct serial *serial = vm->serial;
 
-	if (serial->has_input)
-		loop_del(&vm->loop, &serial->in);
+	pthread_mutex_lock(&serial->lock);
+	stop_watching(serial);
+	pthread_mutex_unlock(&serial->lock);
 	if (serial->is_raw)
 		tcsetattr(STDIN_FILENO, TCSANOW, &serial->saved);
-	serial->has_input = false;
 	serial->is_raw = false;
 }
 
@@ -528,6 +576,7 @@ void serial_load(struct vm *vm, const struct serial_state *state)
 	serial->input_head = 0;
 	serial->input_len = state->input_len;
 	memcpy(serial->input, state->input, state->input_len);
+	watch_again(serial);
 	/* The saved line may be older than the saved input. */
 	update_irq(serial);
 	pthread_mutex_unlock(&serial->lock);
