@@ -218,4 +218,54 @@ TEST_F(serial, terminal_can_always_end_the_vm)
 	close(slave);
 }
 
+static void print(struct _test_data_serial *self, const char *text)
+{
+	while (*text)
+		put(self, UART_TX, *text++);
+}
+
+/* Once, and not for each line. */
+TEST_F(serial, output_that_cannot_be_written_is_told)
+{
+	int in = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	int out = open("/dev/full", O_WRONLY | O_CLOEXEC);
+	struct hearing hearing;
+
+	ASSERT_LE(0, out);
+	start(_metadata, self, in, out);
+	hear_begin(&hearing);
+	print(self, "one\ntwo\nthree\n");
+	hear_end(&hearing, self->said, sizeof(self->said));
+	EXPECT_STREQ("vpmem-vmm: cannot write the guest's console to standard output: No space left on device; what it prints is lost from here on\n",
+		     self->said);
+	close(in);
+	close(out);
+}
+
+TEST_F(serial, file_that_cannot_be_written_is_told)
+{
+	struct hearing hearing;
+
+	self->m.config.serial = CONFIG_SERIAL_FILE;
+	self->m.config.serial_path = (char *)"/dev/full";
+	ASSERT_EQ(0, serial_create(&self->m.vm));
+	hear_begin(&hearing);
+	print(self, "one\ntwo\n");
+	hear_end(&hearing, self->said, sizeof(self->said));
+	EXPECT_STREQ("vpmem-vmm: cannot write the guest's console to /dev/full: No space left on device; what it prints is lost from here on\n",
+		     self->said);
+}
+
+TEST_F(serial, output_is_written_by_line)
+{
+	char text[64] = "";
+	int fds[2];
+
+	ASSERT_EQ(0, pipe2(fds, O_CLOEXEC));
+	start(_metadata, self, open("/dev/null", O_RDONLY | O_CLOEXEC), fds[1]);
+	print(self, "one\ntwo");
+	EXPECT_EQ(4, read(fds[0], text, sizeof(text)));
+	EXPECT_STREQ("one\n", text);
+}
+
 TEST_HARNESS_MAIN

@@ -114,6 +114,17 @@ static enum room wait_room(const struct serial *serial)
 	return ret > 0 ? ROOM_LATER : ROOM_NEVER;
 }
 
+/* Without a reader the guest runs on. @out_lock held. */
+static void give_up_output(struct serial *serial, int err)
+{
+	const struct config *config = serial->vm->config;
+
+	log_warn("cannot write the guest's console to %s: %s; what it prints is lost from here on",
+		 config->serial == CONFIG_SERIAL_FILE ? config->serial_path :
+		 "standard output", strerror(err));
+	serial->out_fd = -1;
+}
+
 /* Returns whether to go on. */
 static bool write_some(struct serial *serial, size_t *done)
 {
@@ -122,14 +133,15 @@ static bool write_some(struct serial *serial, size_t *done)
 
 	if (room == ROOM_LATER)
 		return false;
-	len = room == ROOM_NEVER ? 0 :
-	      write(serial->out_fd, serial->out + *done,
-		    serial->out_len - *done);
+	if (room == ROOM_NEVER) {
+		serial->out_fd = -1;
+		return false;
+	}
+	len = write(serial->out_fd, serial->out + *done, serial->out_len - *done);
 	if (len > 0)
 		*done += len;
 	else if (!len || (errno != EAGAIN && errno != EINTR))
-		/* Without a reader the guest runs on. */
-		serial->out_fd = -1;
+		give_up_output(serial, len ? errno : EIO);
 	return serial->out_fd >= 0;
 }
 
