@@ -20,6 +20,7 @@
 #include "vm.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <link.h>
 #include <malloc.h>
 #include <pthread.h>
@@ -329,13 +330,37 @@ static int run(struct vm *vm, struct config *config)
 	return check_files(config) ? 1 : vm_run(vm, NULL);
 }
 
+/*
+ * Who starts us may have closed standard descriptors. What we open next would take
+ * their place, and messages would go into the guest's memory.
+ */
+static int open_standard(void)
+{
+	int fd, err;
+
+	for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		/* What is opened gets the lowest number that is free: this one. */
+		if (fcntl(fd, F_GETFD) >= 0 || open("/dev/null", O_RDWR) == fd)
+			continue;
+		err = -errno;
+		log_error("cannot open /dev/null for a closed standard descriptor: %s",
+			  strerror(-err));
+		return err;
+	}
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	static struct config config;
 	static struct vm vm = { .config = &config, .reset = reboot_request };
-	enum options_result result = options_parse(&config, argc, argv);
+	enum options_result result;
 	int code;
 
+	/* ORDER: before anything else is opened. */
+	if (open_standard())
+		return 1;
+	result = options_parse(&config, argc, argv);
 	/* ORDER: before there are threads. Heaps of their own would be shrunk by a
 	 * look into /proc, which the sandbox forbids.
 	 */
