@@ -14,7 +14,7 @@
  */
 int landlock_enter(void);
 
-/** landlock_enter_but() - The same, but files below @dir may be removed. */
+/** landlock_enter_but() - The same, but any file below @dir may be removed. */
 int landlock_enter_but(const char *dir);
 
 #endif /* LANDLOCK_H */

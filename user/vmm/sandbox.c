@@ -173,7 +173,9 @@ static int open_nothing_more(const struct config *config)
 	char *path AUTO_FREE = NULL;
 	int err;
 
-	/* The control socket is removed at the end. */
+	/* The control socket is removed at the end. Its directory is the least
+	 * that a rule can be for.
+	 */
 	if (config->control_path) {
 		path = strdup(config->control_path);
 		if (!path)
