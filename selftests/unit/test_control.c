@@ -374,13 +374,19 @@ static int count_fds(void)
 	return count;
 }
 
+static const char *text_of(const json_t *object, const char *key)
+{
+	return json_string_value(json_object_get(object, key));
+}
+
 TEST_F(control, snapshot_is_written)
 {
 	static uint8_t memory[MACHINE_RAM];
 	const int fds[] = { memfd_create("state", 0), memfd_create("memory", 0) };
-	json_t *root;
+	json_t *root, *device;
 	int fd;
 
+	self->m.config.pmem[0].flush_limit = (struct vpmem_limit){ 1000, 2000 };
 	start(_metadata, self);
 	memset(self->m.ram + 0x3000, 0x5a, 0x1000);
 	fd = connect_to(self);
@@ -399,6 +405,11 @@ TEST_F(control, snapshot_is_written)
 		  json_integer_value(json_object_get(root, "version")));
 	EXPECT_EQ(snapshot_checksum(json_object_get(root, "machine")),
 		  json_integer_value(json_object_get(root, "checksum")));
+	EXPECT_EQ(0, json_unpack(root, "{s:{s:{s:[o]}}}", "machine", "config",
+				 "pmem", &device));
+	EXPECT_STREQ("1000,2000", text_of(device, "flush_limit"));
+	EXPECT_STREQ("none", text_of(device, "bytes_limit"));
+	EXPECT_STREQ("none", text_of(device, "write_behind"));
 	json_decref(root);
 	/* Of a VM that is paused it stays so. */
 	EXPECT_STREQ(OK, ask(fd, PAUSE));

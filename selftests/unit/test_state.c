@@ -596,6 +596,34 @@ TEST_F(file, configuration_is_that_of_the_snapshot)
 	json_decref(state);
 }
 
+/* A machine whose device is writable and has all that it can have. */
+static json_t *limited_machine(void)
+{
+	json_t *machine = good_machine(), *device;
+
+	device = json_array_get(json_object_get(json_object_get(machine, "config"),
+						"pmem"), 0);
+	json_object_set_new(device, "read_only", json_false());
+	json_object_set_new(device, "flush_limit", json_string("50,7"));
+	json_object_set_new(device, "bytes_limit", json_string("1000,2000"));
+	json_object_set_new(device, "write_behind", json_string("1048576"));
+	return machine;
+}
+
+TEST_F(file, limits_are_those_of_the_snapshot)
+{
+	json_t *state;
+
+	write_machine(self, limited_machine());
+	ASSERT_EQ(0, read_state(self, &state));
+	EXPECT_EQ(50, self->config.pmem[0].flush_limit.rate);
+	EXPECT_EQ(7, self->config.pmem[0].flush_limit.burst);
+	EXPECT_EQ(1000, self->config.pmem[0].bytes_limit.rate);
+	EXPECT_EQ(2000, self->config.pmem[0].bytes_limit.burst);
+	EXPECT_EQ(1 << 20, self->config.pmem[0].write_behind);
+	json_decref(state);
+}
+
 static void override(struct _test_data_file *self, const char *key,
 		     const char *value)
 {
@@ -623,6 +651,21 @@ TEST_F(file, device_is_overridden)
 	EXPECT_EQ(5, self->config.pmem[0].flush_limit.burst);
 	EXPECT_EQ(1 << 20, self->config.pmem[0].bytes_limit.rate);
 	EXPECT_EQ(VPMEM_ON_ERROR_REPORT, self->config.pmem[0].on_error);
+	json_decref(state);
+}
+
+TEST_F(file, limits_are_overridden)
+{
+	json_t *state;
+
+	write_machine(self, limited_machine());
+	override(self, "flush", "user");
+	override(self, "bytes-limit", "none");
+	ASSERT_EQ(0, read_state(self, &state));
+	EXPECT_EQ(50, self->config.pmem[0].flush_limit.rate);
+	EXPECT_EQ(0, self->config.pmem[0].bytes_limit.rate);
+	/* Not for a thread. */
+	EXPECT_EQ(0, self->config.pmem[0].write_behind);
 	json_decref(state);
 }
 

@@ -510,7 +510,9 @@ static int override_pmem(struct config_pmem *pmem,
 	if (fixed_key(over))
 		return config_error("pmem %s: %s is fixed in the snapshot",
 				    over->id, fixed_key(over));
-	/* A choice for the module does not concern a thread. */
+	/* A choice for the module, as write-behind is too, does not concern a
+	 * thread.
+	 */
 	if (is_seen(over, "exec") || over->flush == CONFIG_FLUSH_USER)
 		pmem->exec = over->exec;
 	if (is_seen(over, "flush"))
@@ -521,7 +523,7 @@ static int override_pmem(struct config_pmem *pmem,
 		pmem->flush_limit = over->flush_limit;
 	if (is_seen(over, "bytes-limit"))
 		pmem->bytes_limit = over->bytes_limit;
-	if (is_seen(over, "write-behind"))
+	if (is_seen(over, "write-behind") || over->flush == CONFIG_FLUSH_USER)
 		pmem->write_behind = over->write_behind;
 	return is_seen(over, "path") ?
 	       config_set_string(&pmem->path, over->path) : 0;

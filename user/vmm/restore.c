@@ -113,24 +113,37 @@ static int check_header(const struct config *config, const json_t *root)
 /* Keys of a device, as --pmem has them. */
 static int take_device(struct config *config, json_t *device)
 {
-	static const char *const keys[][2] = {
-		{ "path", "path" }, { "id", "id" }, { "flush", "flush" },
-		{ "exec", "exec" }, { "on_error", "on-error" },
+	static const struct {
+		const char *name;
+		const char *option;
+		bool is_always;		/* also in older snapshots */
+	} keys[] = {
+		{ "path", "path", true },
+		{ "id", "id", true },
+		{ "flush", "flush", true },
+		{ "exec", "exec", true },
+		{ "on_error", "on-error", true },
+		{ "flush_limit", "flush-limit", false },
+		{ "bytes_limit", "bytes-limit", false },
+		{ "write_behind", "write-behind", false },
 	};
 	const json_t *read_only = json_object_get(device, "read_only");
 	struct config_pmem *pmem;
 
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
-		if (!json_is_string(json_object_get(device, keys[i][0])))
+		const json_t *value = json_object_get(device, keys[i].name);
+
+		if (value ? !json_is_string(value) : keys[i].is_always)
 			return refuse_damaged(config, "a device is not described");
 	}
 	pmem = config_pmem_add(config);
 	if (!pmem)
 		return -ENOSPC;
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
-		json_t *value = json_object_get(device, keys[i][0]);
+		json_t *value = json_object_get(device, keys[i].name);
 
-		if (config_pmem_set(pmem, keys[i][1], json_string_value(value)))
+		if (value && config_pmem_set(pmem, keys[i].option,
+					     json_string_value(value)))
 			return -EINVAL;
 	}
 	pmem->read_only = json_is_true(read_only);

@@ -16,6 +16,7 @@
 #include "vm.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -168,14 +169,30 @@ static int write_memory(struct snapshot *snapshot)
 
 /* The state file */
 
+/* As --pmem takes it; so is what follows. */
+static json_t *describe_limit(const struct vpmem_limit *limit)
+{
+	return limit->rate ? json_sprintf("%" PRIu64 ",%" PRIu64, limit->rate,
+					  limit->burst) : json_string("none");
+}
+
+static json_t *describe_write_behind(const struct config_pmem *pmem)
+{
+	return pmem->write_behind ? json_sprintf("%" PRIu64, pmem->write_behind) :
+				    json_string("none");
+}
+
 static json_t *describe_pmem(const struct config_pmem *pmem)
 {
-	return json_pack("{s:s, s:s, s:b, s:s, s:s, s:s}",
+	return json_pack("{s:s, s:s, s:b, s:s, s:s, s:s, s:o, s:o, s:o}",
 			 "path", pmem->real_path ? pmem->real_path : pmem->path,
 			 "id", pmem->id, "read_only", pmem->read_only,
 			 "flush", config_flush_name(pmem->flush),
 			 "exec", config_exec_name(pmem->exec),
-			 "on_error", config_on_error_name(pmem->on_error));
+			 "on_error", config_on_error_name(pmem->on_error),
+			 "flush_limit", describe_limit(&pmem->flush_limit),
+			 "bytes_limit", describe_limit(&pmem->bytes_limit),
+			 "write_behind", describe_write_behind(pmem));
 }
 
 static json_t *describe_config(const struct config *config)
