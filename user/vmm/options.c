@@ -45,7 +45,7 @@ static const char usage[] =
 "  --control PATH        listen there for commands: pause, resume, snapshot,\n"
 "                        status, quit; see vpmemctl vm\n"
 "  --config FILE         read a JSON configuration; later options override it\n"
-"  --no-sandbox          allow all system calls, and the main thread its capabilities\n"
+"  --no-sandbox          allow all system calls; the main thread keeps its rights\n"
 "  -v                    say more, can be repeated\n"
 "  --help, --version\n"
 "\n"
