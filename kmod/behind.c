@@ -121,6 +121,7 @@ static void vpmem_behind_write(struct vpmem_dev *dev, u64 bytes)
 	vpmem_charge_begin(dev);
 #ifdef VPMEM_MUTANT_LOSE_ERROR
 	err = file_write_and_wait_range(dev->file, dev->offset, last) > 0;
+	errseq_check_and_advance(&mapping->wb_err, &dev->wb_err);
 #else
 	err = vpmem_filemap_flush_range(mapping, dev->offset, last);
 #endif
