@@ -5,6 +5,7 @@
  */
 #include "driver.h"
 #include "patience.h"
+#include "writeback.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -60,6 +61,8 @@ static int open_on_disk(struct driver *drv)
 
 FIXTURE_SETUP(limit)
 {
+	/* What the kernel has written by itself is not charged. */
+	ASSERT_EQ(0, writeback_hourly());
 	ASSERT_EQ(0, open_on_disk(&self->drv));
 	driver_config(&self->drv, &self->config, &self->region);
 	self->config.exec = variant->exec;
@@ -366,6 +369,7 @@ FIXTURE(many) {
 
 FIXTURE_SETUP(many)
 {
+	ASSERT_EQ(0, writeback_hourly());
 }
 
 FIXTURE_TEARDOWN(many)
