@@ -90,7 +90,7 @@ build() {
 	"$here/../qemu/setup.sh" host || die "packages are missing"
 	"${make[@]}" module "KVER=$RIG_KVER" >>"$log" 2>&1 || die "cannot build the module"
 	"${make[@]}" user >>"$log" 2>&1 || die "cannot build the programs"
-	"${make[@]}" -C selftests perf >>"$log" 2>&1 || die "cannot build the benchmark"
+	"${make[@]}" -C selftests perf rig >>"$log" 2>&1 || die "cannot build the benchmark"
 }
 
 # What a peer needs in L1.
