@@ -7,12 +7,10 @@
 
 #include <linux/align.h>
 #include <linux/compiler.h>
-#include <linux/errno.h>
 #include <linux/mm.h>
 #include <linux/overflow.h>
 #include <linux/slab.h>
 #include <linux/string.h>
-#include <linux/uaccess.h>
 
 /**
  * vpmem_mem_create() - Make an empty table.
@@ -83,45 +81,43 @@ int vpmem_mem_insert(struct vpmem_mem *mem, const struct vpmem_region *region)
 	return 0;
 }
 
-static const struct vpmem_region *vpmem_mem_search(const struct vpmem_mem *mem,
-						   u64 gpa)
+/* The region that @gpa is in, and how many bytes of it follow; or NULL. */
+static const struct vpmem_region *vpmem_mem_region(const struct vpmem_mem *mem,
+						   u64 gpa, u64 *avail)
 {
 	u32 at = vpmem_mem_find(mem, gpa);
+	const struct vpmem_region *region = &mem->regions[at];
 
-	if (at == mem->nr || gpa < mem->regions[at].gpa)
+	if (at == mem->nr || gpa < region->gpa)
 		return NULL;
 	/* Constant but for this, see struct vpmem_mem. */
 	WRITE_ONCE(((struct vpmem_mem *)mem)->hit, at);
-	return &mem->regions[at];
+	*avail = region->size - (gpa - region->gpa);
+	return region;
 }
 
-/*
- * Where @gpa is mapped, and how many bytes follow it in its region; NULL if it
- * is not guest memory. A ring and its requests are mostly in one region, and a
- * flush looks ten times: searching was a quarter of the module's part of it.
- */
-static inline void __user *vpmem_mem_hva(const struct vpmem_mem *mem, u64 gpa,
-					 u64 *avail)
+static void __user *vpmem_region_hva(const struct vpmem_region *region, u64 gpa)
 {
-	const struct vpmem_region *region;
-
-	/* The table of a device is never empty. */
-	region = &mem->regions[READ_ONCE(mem->hit)];
-	if (gpa - region->gpa >= region->size) {
-		region = vpmem_mem_search(mem, gpa);
-		if (!region)
-			return NULL;
-	}
-	*avail = region->size - (gpa - region->gpa);
 	return (void __user *)(uintptr_t)(region->hva + (gpa - region->gpa));
 }
 
-bool vpmem_mem_covers(const struct vpmem_mem *mem, u64 gpa, u64 len)
+/* vpmem_mem_hva(), where its guess was wrong. */
+void __user *vpmem_mem_search(const struct vpmem_mem *mem, u64 gpa, u64 len)
+{
+	const struct vpmem_region *region;
+	u64 avail;
+
+	region = vpmem_mem_region(mem, gpa, &avail);
+	return region && avail >= len ? vpmem_region_hva(region, gpa) : NULL;
+}
+
+/* The accessors, where bytes may be in more than one region, or too many. */
+bool vpmem_mem_covers_parts(const struct vpmem_mem *mem, u64 gpa, u64 len)
 {
 	u64 avail;
 
 	while (len) {
-		if (!vpmem_mem_hva(mem, gpa, &avail))
+		if (!vpmem_mem_region(mem, gpa, &avail))
 			return false;
 		if (avail >= len)
 			return true;
@@ -133,69 +129,19 @@ bool vpmem_mem_covers(const struct vpmem_mem *mem, u64 gpa, u64 len)
 	return true;
 }
 
-/*
- * Indices lie in the ring's parts, which are 2-byte aligned, and regions are
- * page aligned: two bytes are never split.
- */
-int vpmem_mem_get16(const struct vpmem_mem *mem, u64 gpa, __le16 *val)
-{
-	u64 avail;
-	__le16 __user *hva = vpmem_mem_hva(mem, gpa, &avail);
-
-	if (!hva || avail < sizeof(*val))
-		return -EFAULT;
-	return get_user(*val, hva);
-}
-
-int vpmem_mem_put16(const struct vpmem_mem *mem, u64 gpa, __le16 val)
-{
-	u64 avail;
-	__le16 __user *hva = vpmem_mem_hva(mem, gpa, &avail);
-
-	if (!hva || avail < sizeof(val))
-		return -EFAULT;
-	return put_user(val, hva);
-}
-
-/*
- * The sizes that rings and requests are made of go without a call to the
- * string copy, which costs more than all the rest of an access.
- */
-static int vpmem_copy_in(void *buf, const void __user *hva, u32 len)
-{
-	u64 *words = buf;
-
-	switch (len) {
-	case 4:
-		return get_user(*(u32 *)buf, (const u32 __user *)hva);
-	case 16:
-		return get_user(words[0], (const u64 __user *)hva) ?:
-		       get_user(words[1], (const u64 __user *)hva + 1);
-	default:
-		return copy_from_user(buf, hva, len) ? -EFAULT : 0;
-	}
-}
-
-static int vpmem_copy_out(void __user *hva, const void *buf, u32 len)
-{
-	switch (len) {
-	case 4:
-		return put_user(*(const u32 *)buf, (u32 __user *)hva);
-	case 8:
-		return put_user(*(const u64 *)buf, (u64 __user *)hva);
-	default:
-		return copy_to_user(hva, buf, len) ? -EFAULT : 0;
-	}
-}
-
-int vpmem_mem_read(const struct vpmem_mem *mem, u64 gpa, void *buf, u32 len)
+int vpmem_mem_read_parts(const struct vpmem_mem *mem, u64 gpa, void *buf,
+			 u32 len)
 {
 	while (len) {
+		const struct vpmem_region *region;
 		u64 avail;
-		const void __user *hva = vpmem_mem_hva(mem, gpa, &avail);
-		u32 part = min_t(u64, len, avail);
+		u32 part;
 
-		if (!hva || vpmem_copy_in(buf, hva, part))
+		region = vpmem_mem_region(mem, gpa, &avail);
+		if (!region)
+			return -EFAULT;
+		part = min_t(u64, len, avail);
+		if (copy_from_user(buf, vpmem_region_hva(region, gpa), part))
 			return -EFAULT;
 		gpa += part;
 		buf += part;
@@ -204,15 +150,19 @@ int vpmem_mem_read(const struct vpmem_mem *mem, u64 gpa, void *buf, u32 len)
 	return 0;
 }
 
-int vpmem_mem_write(const struct vpmem_mem *mem, u64 gpa, const void *buf,
-		    u32 len)
+int vpmem_mem_write_parts(const struct vpmem_mem *mem, u64 gpa, const void *buf,
+			  u32 len)
 {
 	while (len) {
+		const struct vpmem_region *region;
 		u64 avail;
-		void __user *hva = vpmem_mem_hva(mem, gpa, &avail);
-		u32 part = min_t(u64, len, avail);
+		u32 part;
 
-		if (!hva || vpmem_copy_out(hva, buf, part))
+		region = vpmem_mem_region(mem, gpa, &avail);
+		if (!region)
+			return -EFAULT;
+		part = min_t(u64, len, avail);
+		if (copy_to_user(vpmem_region_hva(region, gpa), buf, part))
 			return -EFAULT;
 		gpa += part;
 		buf += part;

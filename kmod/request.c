@@ -20,6 +20,7 @@
  * @type: request type, as far as it was read
  * @type_len: bytes of it
  * @status_len: bytes of room for the status
+ * @status_parts: buffers that they are in
  * @is_bad: cannot be a flush
  * @is_unwritable: its status cannot be trusted to have a place
  */
@@ -28,6 +29,7 @@ struct vpmem_parse {
 	u8 type[4];
 	u32 type_len;
 	u32 status_len;
+	u32 status_parts;
 	bool is_bad;
 	bool is_unwritable;
 };
@@ -36,14 +38,17 @@ static void vpmem_parse_writable(struct vpmem_parse *parse,
 				 const struct vpmem_mem *mem,
 				 const struct vpmem_seg *seg)
 {
-	u32 i;
+	u32 len = min(seg->len, 4 - parse->status_len);
 
 	if (!vpmem_mem_covers(mem, seg->gpa, seg->len)) {
 		parse->is_unwritable = true;
 		return;
 	}
-	for (i = 0; i < seg->len && parse->status_len < 4; i++)
-		parse->req->status_gpa[parse->status_len++] = seg->gpa + i;
+	if (!len)
+		return;
+	parse->req->status_gpa[parse->status_parts] = seg->gpa;
+	parse->req->status_len[parse->status_parts++] = len;
+	parse->status_len += len;
 }
 
 static void vpmem_parse_readable(struct vpmem_parse *parse,
@@ -123,17 +128,15 @@ int vpmem_req_answer(const struct vpmem_mem *mem, const struct vpmem_req *req,
 		     bool is_ok)
 {
 	__le32 status = cpu_to_le32(is_ok ? 0 : -1);
-	const u64 *gpa = req->status_gpa;
-	u32 i;
+	u32 i, done = 0;
 	int err;
 
-	if (gpa[1] - gpa[0] == 1 && gpa[2] - gpa[0] == 2 &&
-	    gpa[3] - gpa[0] == 3)
-		return vpmem_mem_write(mem, gpa[0], &status, sizeof(status));
-	for (i = 0; i < sizeof(status); i++) {
-		err = vpmem_mem_write(mem, gpa[i], (u8 *)&status + i, 1);
+	for (i = 0; done < sizeof(status); i++) {
+		err = vpmem_mem_write(mem, req->status_gpa[i],
+				      (u8 *)&status + done, req->status_len[i]);
 		if (err)
 			return err;
+		done += req->status_len[i];
 	}
 	return 0;
 }

@@ -21,12 +21,14 @@ enum vpmem_verdict {
 
 /**
  * struct vpmem_req - A request that was taken.
- * @status_gpa: where each byte of the status goes; the guest may split it
+ * @status_gpa: where the status goes; the guest may split it
+ * @status_len: bytes of it that go there, each at least 1 and together 4
  * @head: head of its descriptor chain
  * @verdict: enum vpmem_verdict
  */
 struct vpmem_req {
 	u64 status_gpa[4];
+	u8 status_len[4];
 	u16 head;
 	u8 verdict;
 };
