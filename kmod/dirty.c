@@ -67,7 +67,7 @@ static u64 vpmem_dirty_pages(const struct vpmem_dev *dev, bool is_idle_only)
  */
 bool vpmem_dirty_any(const struct vpmem_dev *dev)
 {
-	return dev->file->f_op->fsync != noop_fsync &&
+	return !vpmem_dev_sync_is_noop(dev) &&
 	       mapping_tagged(dev->file->f_mapping, PAGECACHE_TAG_DIRTY);
 }
 

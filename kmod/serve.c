@@ -115,15 +115,15 @@ void vpmem_serve_run_ctl(struct vpmem_dev *dev, struct work_struct *work)
 		vpmem_dev_put(dev);
 }
 
+/*
+ * Whoever stops or breaks a running queue does it with @ring_lock held, or with
+ * it afterwards, so that it runs for as long as the caller holds that.
+ */
 static bool vpmem_queue_is_running(struct vpmem_dev *dev)
 {
-	bool is_running;
-
 	lockdep_assert_held(&dev->ring_lock);
-	spin_lock(&dev->state_lock);
-	is_running = dev->queue_state == VPMEM_QUEUE_STATE_RUNNING;
-	spin_unlock(&dev->state_lock);
-	return is_running;
+	/* State before ring; pairs with the release in vpmem_queue_start(). */
+	return smp_load_acquire(&dev->queue_state) == VPMEM_QUEUE_STATE_RUNNING;
 }
 
 /*
@@ -159,7 +159,7 @@ static void vpmem_queue_break(struct vpmem_dev *dev)
 	lockdep_assert_held(&dev->ring_lock);
 	spin_lock(&dev->state_lock);
 	if (dev->queue_state == VPMEM_QUEUE_STATE_RUNNING) {
-		dev->queue_state = VPMEM_QUEUE_STATE_BROKEN;
+		WRITE_ONCE(dev->queue_state, VPMEM_QUEUE_STATE_BROKEN);
 		dev->queue_gen++;
 		is_broken = true;
 	}
@@ -498,7 +498,7 @@ static void vpmem_stop_work(struct work_struct *work)
 	mutex_lock(&dev->ring_lock);
 	spin_lock(&dev->state_lock);
 	if (dev->queue_state == VPMEM_QUEUE_STATE_STOPPING) {
-		dev->queue_state = VPMEM_QUEUE_STATE_STOPPED;
+		WRITE_ONCE(dev->queue_state, VPMEM_QUEUE_STATE_STOPPED);
 		dev->queue_gen++;
 		is_stopped = true;
 	}
@@ -536,7 +536,8 @@ int vpmem_queue_start(struct vpmem_dev *dev, const struct vpmem_ring *ring)
 		err = -EFAULT;
 	} else {
 		dev->ring = *ring;
-		dev->queue_state = VPMEM_QUEUE_STATE_RUNNING;
+		/* Pairs with the acquire in vpmem_queue_is_running(). */
+		smp_store_release(&dev->queue_state, VPMEM_QUEUE_STATE_RUNNING);
 	}
 	spin_unlock(&dev->state_lock);
 	if (err)
@@ -562,7 +563,7 @@ int vpmem_queue_stop(struct vpmem_dev *dev)
 	if (test_bit(0, &dev->is_dying))
 		err = -ENODEV;
 	else
-		dev->queue_state = VPMEM_QUEUE_STATE_STOPPING;
+		WRITE_ONCE(dev->queue_state, VPMEM_QUEUE_STATE_STOPPING);
 	spin_unlock(&dev->state_lock);
 	if (!err)
 		vpmem_serve_run_ctl(dev, &dev->stop_work);
@@ -660,7 +661,7 @@ void vpmem_serve_quiesce(struct vpmem_dev *dev)
 #endif
 	mutex_lock(&dev->ring_lock);
 	spin_lock(&dev->state_lock);
-	dev->queue_state = VPMEM_QUEUE_STATE_STOPPED;
+	WRITE_ONCE(dev->queue_state, VPMEM_QUEUE_STATE_STOPPED);
 	dev->queue_gen++;
 	spin_unlock(&dev->state_lock);
 	mutex_unlock(&dev->ring_lock);

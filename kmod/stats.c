@@ -6,18 +6,6 @@
 #include <linux/minmax.h>
 
 /**
- * vpmem_stats_add() - Add to a counter that only the caller writes.
- * @counter: counter
- * @n: how much
- *
- * Context: any. Readers see the old or the new value.
- */
-void vpmem_stats_add(u64 *counter, u64 n)
-{
-	WRITE_ONCE(*counter, *counter + n);
-}
-
-/**
  * vpmem_stats_time() - Record a duration.
  * @sum: sum of all of them
  * @hist: histogram of VPMEM_HIST_BUCKETS buckets

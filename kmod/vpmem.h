@@ -6,6 +6,7 @@
 #include <linux/atomic.h>
 #include <linux/errseq.h>
 #include <linux/eventfd.h>
+#include <linux/fs.h>
 #include <linux/kref.h>
 #include <linux/mutex.h>
 #include <linux/poll.h>
@@ -22,7 +23,6 @@
 #include "ring.h"
 
 struct eventfd_ctx;
-struct file;
 struct mm_struct;
 struct net;
 struct pid;
@@ -91,6 +91,18 @@ struct vpmem_stats {
 	u64 sync_hist[VPMEM_HIST_BUCKETS];
 	u64 flush_hist[VPMEM_HIST_BUCKETS];
 };
+
+/**
+ * vpmem_stats_add() - Add to a counter that only the caller writes.
+ * @counter: counter
+ * @n: how much
+ *
+ * Context: any. Readers see the old or the new value.
+ */
+static inline void vpmem_stats_add(u64 *counter, u64 n)
+{
+	WRITE_ONCE(*counter, *counter + n);
+}
 
 /**
  * struct vpmem_dev_config - What a device is made of.
@@ -170,7 +182,7 @@ struct vpmem_dev_config {
  *              @write_behind and the queueing of @behind_work, and, while
  *              @queue_state is stopped, @ring. Innermost.
  * @queue_state: enum vpmem_queue_state. Becomes stopped or broken only with
- *               @ring_lock held too.
+ *               @ring_lock held too, with which it is read without @state_lock.
  * @queue_gen: grows whenever the queue stops or breaks, so that a server that
  *             comes back from a sync sees that the ring is not the one it left
  * @ring: the ring; used with @ring_lock held and @queue_state running
@@ -256,6 +268,12 @@ static inline bool vpmem_dev_needs_sync(const struct vpmem_dev *dev)
 			       VPMEM_DEV_FLAGS_DISCARD_WRITES));
 }
 
+/* Whether there is nothing that a sync of the device's file does: it is in RAM. */
+static inline bool vpmem_dev_sync_is_noop(const struct vpmem_dev *dev)
+{
+	return dev->file->f_op->fsync == noop_fsync;
+}
+
 /* device.c */
 int vpmem_devices_init(void);
 void vpmem_devices_exit(void);
@@ -313,7 +331,6 @@ int vpmem_user_charge(kuid_t uid);
 void vpmem_user_uncharge(kuid_t uid);
 
 /* stats.c */
-void vpmem_stats_add(u64 *counter, u64 n);
 void vpmem_stats_time(u64 *sum, u64 *hist, u64 ns);
 
 /* netlink.c */
