@@ -1007,6 +1007,7 @@ int __wrap_virtq_show(struct virtq *vq, bool *wants_signal)
 	if (d) {
 		avail = (struct vring_avail *)(d->m->ram + DRIVER_AVAIL);
 		avail->idx = driver_used(d) + DRIVER_RING;
+		driver_kick(d);
 		__atomic_fetch_add(&refill.batches, 1, __ATOMIC_RELAXED);
 	}
 	return err;

@@ -41,6 +41,8 @@ struct mem_region {
  * @kvm: VM that the slots belong to; NULL in unit tests: then no slots are set
  * @regions: sorted by gpa, none overlapping
  * @nr_regions: how many
+ * @hit: index of the region that was found last: a guess where to look first, and
+ *	all that changes without regard to what is said below; atomic
  * @ram_size: guest RAM in bytes
  * @ram_fd: memfd behind RAM, or the file that it began as
  * @is_private: what the guest writes stays in this process, and not in @ram_fd
@@ -54,6 +56,7 @@ struct mem {
 	struct kvm *kvm;
 	struct mem_region regions[MEM_REGIONS_MAX];
 	size_t nr_regions;
+	size_t hit;
 	uint64_t ram_size;
 	int ram_fd;
 	bool is_private;
@@ -120,6 +123,14 @@ void *mem_ptr(const struct mem *mem, uint64_t gpa, uint64_t len);
 
 /** mem_ptr_write() - As mem_ptr(), but NULL for what devices may not write. */
 void *mem_ptr_write(const struct mem *mem, uint64_t gpa, uint64_t len);
+
+/**
+ * mem_span() - Where guest memory is mapped here that devices may write.
+ * @bytes: receives how many there are from @gpa to the end of its region
+ *
+ * Return: pointer to the first of them, or NULL if there are none.
+ */
+void *mem_span(const struct mem *mem, uint64_t gpa, uint64_t *bytes);
 
 /**
  * mem_copy() - Take a copy for translation alone, which nobody changes.

@@ -19,6 +19,7 @@
  * struct pmem_parse - A request while its buffers are walked.
  * @type: bytes of the type, @type_len of them so far
  * @status_len: bytes of room for the status
+ * @status_parts: buffers that they are in
  * @is_bad: cannot be a flush
  * @is_lost: its status has no trustworthy place
  */
@@ -26,6 +27,7 @@ struct pmem_parse {
 	uint8_t type[TYPE_BYTES];
 	uint32_t type_len;
 	uint32_t status_len;
+	uint32_t status_parts;
 	bool is_bad;
 	bool is_lost;
 };
@@ -33,14 +35,19 @@ struct pmem_parse {
 static void pmem_parse_writable(struct pmem_parse *parse, struct pmem_req *req,
 				const struct virtq_buf *buf)
 {
-	uint32_t i;
+	uint32_t len = PMEM_STATUS_BYTES - parse->status_len;
 
 	if (!buf->is_mapped) {
 		parse->is_lost = true;
 		return;
 	}
-	for (i = 0; i < buf->len && parse->status_len < PMEM_STATUS_BYTES; i++)
-		req->status_gpa[parse->status_len++] = buf->gpa + i;
+	if (len > buf->len)
+		len = buf->len;
+	if (!len)
+		return;
+	req->status_gpa[parse->status_parts] = buf->gpa;
+	req->status_len[parse->status_parts++] = len;
+	parse->status_len += len;
 }
 
 static void pmem_parse_readable(struct pmem_parse *parse,
@@ -96,12 +103,14 @@ int pmem_req_answer(const struct mem *mem, const struct pmem_req *req,
 		    bool is_ok)
 {
 	uint32_t status = htole32(is_ok ? 0 : -1);
-	uint32_t i;
+	uint32_t i, done = 0;
 	int err = 0;
 
-	for (i = 0; i < PMEM_STATUS_BYTES && !err; i++)
+	for (i = 0; done < sizeof(status) && !err; i++) {
 		err = virtq_write(mem, req->status_gpa[i],
-				  (uint8_t *)&status + i, 1);
+				  (uint8_t *)&status + done, req->status_len[i]);
+		done += req->status_len[i];
+	}
 	return err;
 }
 

@@ -23,12 +23,14 @@ enum pmem_verdict {
  * struct pmem_req - A request that was taken.
  * @head: what identifies it in its completion
  * @verdict: what it is
- * @status_gpa: where each byte of the status goes; the guest may split it
+ * @status_gpa: where the status goes; the guest may split it
+ * @status_len: bytes of it that go there, each at least 1 and together 4
  */
 struct pmem_req {
 	uint16_t head;
 	enum pmem_verdict verdict;
 	uint64_t status_gpa[PMEM_STATUS_BYTES];
+	uint8_t status_len[PMEM_STATUS_BYTES];
 };
 
 /**

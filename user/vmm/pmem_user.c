@@ -78,6 +78,7 @@ struct pmem_user {
  * @generation: of the queue that they are from
  * @nr: how many
  * @nr_flushes: how many of them are flushes
+ * @is_last: what comes after them comes with a kick
  * @ring_error: why the ring cannot be trusted any further, or 0
  * @started_ns: when they were noticed
  * @nr_bytes: what their sync had to write, if that is limited
@@ -86,6 +87,7 @@ struct pmem_batch {
 	uint64_t generation;
 	unsigned int nr;
 	unsigned int nr_flushes;
+	bool is_last;
 	int ring_error;
 	uint64_t started_ns;
 	uint64_t nr_bytes;
@@ -193,6 +195,7 @@ static void pmem_user_take(struct pmem_user *user, struct pmem_batch *batch)
 	}
 	while (!err && batch->nr < count)
 		err = pmem_user_take_one(user, batch);
+	batch->is_last = virtq_is_kicked(&user->vq);
 	batch->ring_error = err;
 }
 
@@ -422,7 +425,7 @@ static bool pmem_user_serve_batch(struct pmem_user *user, uint64_t started_ns)
 	pthread_mutex_unlock(&user->lock);
 	if (is_broken)
 		host->broken(host->opaque, batch.generation);
-	return batch.nr && !is_broken;
+	return batch.nr && !batch.is_last && !is_broken;
 }
 
 static void pmem_user_serve(struct pmem_user *user)

@@ -42,31 +42,15 @@ static uint64_t virtq_avail_event(const struct virtq *vq)
 }
 
 /*
- * Bytes that follow @gpa in its region, or 0 if devices may not write there:
- * a ring or a request in read-only pages is no memory to the module either.
+ * Only what devices may write counts, also where it is just read: a ring or a
+ * request in read-only pages is no memory to the module either.
  */
-static uint64_t mem_run(const struct mem *mem, uint64_t gpa)
-{
-	size_t i;
-
-	for (i = 0; i < mem->nr_regions; i++) {
-		const struct mem_region *region = &mem->regions[i];
-
-		if (gpa - region->gpa >= region->size)
-			continue;
-		if (region->kind != MEM_RAM && region->kind != MEM_PMEM)
-			return 0;
-		return region->size - (gpa - region->gpa);
-	}
-	return 0;
-}
-
 static bool mem_covers(const struct mem *mem, uint64_t gpa, uint64_t len)
 {
-	while (len) {
-		uint64_t run = mem_run(mem, gpa);
+	uint64_t run;
 
-		if (!run)
+	while (len) {
+		if (!mem_span(mem, gpa, &run))
 			return false;
 		if (run >= len)
 			return true;
@@ -77,18 +61,32 @@ static bool mem_covers(const struct mem *mem, uint64_t gpa, uint64_t len)
 	return true;
 }
 
+/* The sizes that rings and requests are made of need no call. */
+static void copy(void *to, const void *from, uint32_t len)
+{
+	if (len == 4)
+		memcpy(to, from, 4);
+	else if (len == 8)
+		memcpy(to, from, 8);
+	else if (len == 16)
+		memcpy(to, from, 16);
+	else
+		memcpy(to, from, len);
+}
+
 int virtq_read(const struct mem *mem, uint64_t gpa, void *data, uint32_t len)
 {
 	char *to = data;
 
 	while (len) {
-		uint64_t run = mem_run(mem, gpa);
-		uint32_t part = run < len ? run : len;
-		const void *from = mem_ptr_write(mem, gpa, part);
+		uint64_t run;
+		const void *from = mem_span(mem, gpa, &run);
+		uint32_t part;
 
 		if (!from)
 			return -EFAULT;
-		memcpy(to, from, part);
+		part = run < len ? run : len;
+		copy(to, from, part);
 		gpa += part;
 		to += part;
 		len -= part;
@@ -102,13 +100,14 @@ int virtq_write(const struct mem *mem, uint64_t gpa, const void *data,
 	const char *from = data;
 
 	while (len) {
-		uint64_t run = mem_run(mem, gpa);
-		uint32_t part = run < len ? run : len;
-		void *to = mem_ptr_write(mem, gpa, part);
+		uint64_t run;
+		void *to = mem_span(mem, gpa, &run);
+		uint32_t part;
 
 		if (!to)
 			return -EFAULT;
-		memcpy(to, from, part);
+		part = run < len ? run : len;
+		copy(to, from, part);
 		gpa += part;
 		from += part;
 		len -= part;
@@ -116,11 +115,13 @@ int virtq_write(const struct mem *mem, uint64_t gpa, const void *data,
 	return 0;
 }
 
+/* Indices are aligned, and regions too: two bytes are never split. */
 static int virtq_get16(const struct virtq *vq, uint64_t gpa, uint16_t *val)
 {
-	const uint16_t *from = mem_ptr_write(vq->mem, gpa, sizeof(*from));
+	uint64_t run;
+	const uint16_t *from = mem_span(vq->mem, gpa, &run);
 
-	if (!from)
+	if (!from || run < sizeof(*from))
 		return -EFAULT;
 	*val = le16toh(__atomic_load_n(from, __ATOMIC_RELAXED));
 	return 0;
@@ -128,9 +129,10 @@ static int virtq_get16(const struct virtq *vq, uint64_t gpa, uint16_t *val)
 
 static int virtq_put16(const struct virtq *vq, uint64_t gpa, uint16_t val)
 {
-	uint16_t *to = mem_ptr_write(vq->mem, gpa, sizeof(*to));
+	uint64_t run;
+	uint16_t *to = mem_span(vq->mem, gpa, &run);
 
-	if (!to)
+	if (!to || run < sizeof(*to))
 		return -EFAULT;
 	__atomic_store_n(to, htole16(val), __ATOMIC_RELAXED);
 	return 0;
@@ -318,11 +320,16 @@ int virtq_show(struct virtq *vq, bool *wants_signal)
 	return virtq_wants_signal(vq, old, wants_signal);
 }
 
+bool virtq_is_kicked(const struct virtq *vq)
+{
+	return !virtq_has(vq, VIRTIO_RING_F_EVENT_IDX);
+}
+
 int virtq_rearm(const struct virtq *vq, bool *look_again)
 {
 	int err;
 
-	*look_again = virtq_has(vq, VIRTIO_RING_F_EVENT_IDX);
+	*look_again = !virtq_is_kicked(vq);
 	if (!*look_again)
 		return 0;
 	err = virtq_put16(vq, virtq_avail_event(vq), vq->next_avail);

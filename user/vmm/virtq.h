@@ -121,6 +121,14 @@ int virtq_push(struct virtq *vq, uint16_t head, uint32_t len);
 int virtq_show(struct virtq *vq, bool *wants_signal);
 
 /**
+ * virtq_is_kicked() - Whether each request comes with a kick.
+ *
+ * Without EVENT_IDX the driver always kicks, as nobody asks it not to in the used
+ * ring's flags.
+ */
+bool virtq_is_kicked(const struct virtq *vq);
+
+/**
  * virtq_rearm() - Ask for a kick at the next request.
  * @look_again: receives whether requests may have come without one
  * Return: 0 or -EFAULT.
