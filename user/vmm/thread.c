@@ -8,6 +8,9 @@
 #include <semaphore.h>
 #include <signal.h>
 #include <sys/capability.h>
+#include <sys/rseq.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 /**
  * struct start - What a new thread is told, on the stack of its creator.
@@ -44,12 +47,28 @@ static int give_up_rights(void)
 	return err && err != -EOPNOTSUPP ? err : drop_capabilities();
 }
 
+/*
+ * The C library registers each thread for restartable sequences, of which there
+ * are none here. The kernel would write to the thread's area for them whenever
+ * it has woken up, or has served a flush, and goes back to the guest.
+ */
+static void leave_rseq(void)
+{
+	char *area = (char *)__builtin_thread_pointer() + __rseq_offset;
+
+	if (__rseq_size)
+		syscall(SYS_rseq, area, sizeof(struct rseq),
+			RSEQ_FLAG_UNREGISTER, RSEQ_SIG);
+}
+
 static void *start_thread(void *opaque)
 {
 	struct start *start = opaque;
 	void *(*fn)(void *arg) = start->fn;
 	void *arg = start->arg;
 	int err = give_up_rights();
+
+	leave_rseq();
 
 	start->err = err;
 	/* ORDER: last, @start is gone when its creator goes on. */
