@@ -17,18 +17,11 @@
 /* Architectural default where the CPU does not tell. */
 #define PHYS_BITS_DEFAULT	36
 
-/*
- * Index of the first region that ends above @gpa. What follows each other mostly
- * is in one region: a flush looks nine times, and finds ring and request in RAM.
- */
+/* Index of the first region that ends above @gpa. */
 static size_t find(const struct mem *mem, uint64_t gpa)
 {
-	size_t lo = __atomic_load_n(&mem->hit, __ATOMIC_RELAXED);
-	size_t hi = mem->nr_regions;
+	size_t lo = 0, hi = mem->nr_regions;
 
-	if (lo < hi && gpa - mem->regions[lo].gpa < mem->regions[lo].size)
-		return lo;
-	lo = 0;
 	while (lo < hi) {
 		size_t mid = lo + (hi - lo) / 2;
 		const struct mem_region *region = &mem->regions[mid];
@@ -38,7 +31,6 @@ static size_t find(const struct mem *mem, uint64_t gpa)
 		else
 			lo = mid + 1;
 	}
-	__atomic_store_n((size_t *)&mem->hit, lo, __ATOMIC_RELAXED);
 	return lo;
 }
 
@@ -335,33 +327,24 @@ int mem_alloc_pmem(struct mem *mem, uint64_t size, uint64_t *gpa)
 	return 0;
 }
 
-static bool may_write(const struct mem_region *region)
-{
-	return region->kind == MEM_RAM || region->kind == MEM_PMEM;
-}
-
-/* The region that @gpa is in, or NULL. */
-static const struct mem_region *region_of(const struct mem *mem, uint64_t gpa)
+const struct mem_region *mem_search(const struct mem *mem, uint64_t gpa)
 {
 	size_t at = find(mem, gpa);
-	const struct mem_region *region = &mem->regions[at];
 
-	return at < mem->nr_regions && gpa >= region->gpa ? region : NULL;
-}
-
-static void *hva_of(const struct mem_region *region, uint64_t gpa)
-{
-	return (char *)region->hva + (gpa - region->gpa);
+	if (at == mem->nr_regions || gpa < mem->regions[at].gpa)
+		return NULL;
+	__atomic_store_n((size_t *)&mem->hit, at, __ATOMIC_RELAXED);
+	return &mem->regions[at];
 }
 
 void *mem_ptr(const struct mem *mem, uint64_t gpa, uint64_t len)
 {
-	const struct mem_region *region = region_of(mem, gpa);
+	const struct mem_region *region = mem_search(mem, gpa);
 
 	if (!region || region->kind == MEM_REGISTERS || !len ||
 	    len > region->size - (gpa - region->gpa))
 		return NULL;
-	return hva_of(region, gpa);
+	return (char *)region->hva + (gpa - region->gpa);
 }
 
 void *mem_ptr_write(const struct mem *mem, uint64_t gpa, uint64_t len)
@@ -370,16 +353,6 @@ void *mem_ptr_write(const struct mem *mem, uint64_t gpa, uint64_t len)
 	void *hva = mem_span(mem, gpa, &bytes);
 
 	return hva && len && len <= bytes ? hva : NULL;
-}
-
-void *mem_span(const struct mem *mem, uint64_t gpa, uint64_t *bytes)
-{
-	const struct mem_region *region = region_of(mem, gpa);
-
-	if (!region || !may_write(region))
-		return NULL;
-	*bytes = region->size - (gpa - region->gpa);
-	return hva_of(region, gpa);
 }
 
 void mem_copy(struct mem *to, const struct mem *from)

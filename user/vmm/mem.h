@@ -41,8 +41,8 @@ struct mem_region {
  * @kvm: VM that the slots belong to; NULL in unit tests: then no slots are set
  * @regions: sorted by gpa, none overlapping
  * @nr_regions: how many
- * @hit: index of the region that was found last: a guess where to look first, and
- *	all that changes without regard to what is said below; atomic
+ * @hit: index of the region that mem_search() found last: a guess where to look
+ *	first, and all that changes without regard to what is said below; atomic
  * @ram_size: guest RAM in bytes
  * @ram_fd: memfd behind RAM, or the file that it began as
  * @is_private: what the guest writes stays in this process, and not in @ram_fd
@@ -125,12 +125,32 @@ void *mem_ptr(const struct mem *mem, uint64_t gpa, uint64_t len);
 void *mem_ptr_write(const struct mem *mem, uint64_t gpa, uint64_t len);
 
 /**
+ * mem_search() - The region that a guest-physical address is in, or NULL.
+ */
+const struct mem_region *mem_search(const struct mem *mem, uint64_t gpa);
+
+/**
  * mem_span() - Where guest memory is mapped here that devices may write.
  * @bytes: receives how many there are from @gpa to the end of its region
  *
+ * A flush looks eleven times, and finds ring and request in RAM: hence the guess,
+ * and no call for it.
+ *
  * Return: pointer to the first of them, or NULL if there are none.
  */
-void *mem_span(const struct mem *mem, uint64_t gpa, uint64_t *bytes);
+static inline void *mem_span(const struct mem *mem, uint64_t gpa,
+			     uint64_t *bytes)
+{
+	size_t hit = __atomic_load_n(&mem->hit, __ATOMIC_RELAXED);
+	const struct mem_region *region = &mem->regions[hit];
+
+	if (hit >= mem->nr_regions || gpa - region->gpa >= region->size)
+		region = mem_search(mem, gpa);
+	if (!region || (region->kind != MEM_RAM && region->kind != MEM_PMEM))
+		return NULL;
+	*bytes = region->size - (gpa - region->gpa);
+	return (char *)region->hva + (gpa - region->gpa);
+}
 
 /**
  * mem_copy() - Take a copy for translation alone, which nobody changes.
