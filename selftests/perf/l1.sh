@@ -12,6 +12,7 @@
 #						way, without a guest
 #	 bench-l1 work PEER COUNT RUNS		cost of a guest's sync and of its
 #						transactions in ext4 on the devices
+#	 bench-l1 profile PEER			syncs without end, for profile.py
 #
 # PEER		inline, worker, user: vpmem-vmm; behind: worker, with write-behind;
 #		floor: vpmem-vmm, with a region of RAM for which the guest sends no
@@ -26,6 +27,8 @@
 #	boot FORMAT DEVICES RUN SECONDS
 #	attach DEVICES ADD DELETE SLAB VMALLOC
 #	batch PEER MEDIUM LOAD DEPTH ROUNDS CYCLES SYNCS
+#	symbols PART		of the kernel's symbols, packed
+#	profile begin		from now on there is nothing but syncs
 
 set -e
 l2=/lib/vpmem/l2
@@ -416,6 +419,32 @@ cmd_batch() { # PEER ROUNDS RUNS
 	done
 }
 
+# The guest's kernel is where L1's is, so that one's symbols do for both.
+cmd_profile() { # PEER
+	local line
+
+	count=1000000 media=tmpfs cmdline="$cmdline nokaslr"
+	prepare_tmpfs
+	case $1 in
+	inline | worker) insmod /lib/vpmem/vpmem.ko ;;
+	esac
+	awk 'tolower($2) == "t" { print $1, $3, $4 }' /proc/kallsyms | gzip | base64 |
+		sed 's/^/symbols /'
+	[ "$1" = qemu ] || kernel=$l2/vmlinux
+	mkfifo /tmp/in /tmp/out
+	(start_peer "$1" </tmp/in >/tmp/out 2>&1) &
+	exec 4>/tmp/in
+	while IFS= read -r line; do
+		case $line in
+		"bench begin "*)
+			echo >&4
+			echo "profile begin"
+			;;
+		*) echo "guest: ${line%"$carriage_return"}" ;;
+		esac
+	done </tmp/out
+}
+
 what=$1
 shift
 case $what in
@@ -425,4 +454,5 @@ boot) cmd_boot "$@" ;;
 attach) cmd_attach "$@" ;;
 batch) cmd_batch "$@" ;;
 work) cmd_work "$@" ;;
+profile) cmd_profile "$@" ;;
 esac

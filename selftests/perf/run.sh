@@ -58,6 +58,10 @@ work-inline		work inline ${COUNT:-100} $runs
 work-worker		work worker ${COUNT:-100} $runs
 work-user		work user ${COUNT:-100} $runs
 work-qemu		work qemu ${COUNT:-100} $runs
+profile-inline		profile inline
+profile-worker		profile worker
+profile-user		profile user
+profile-qemu		profile qemu
 isolation-worker	isolation worker $runs
 isolation-user		isolation user $runs
 isolation-qemu		isolation qemu $runs"
@@ -125,10 +129,27 @@ boot_files() {
 	RIG_L2ALL=1
 }
 
+# What the guest does goes on for as long as it is let.
+profile() { # PEER
+	local trace=$RIG_DIR/trace status
+
+	rm -f "$trace"
+	rig_wait_line '^\|profile begin' "$RIG_STALL" 2>>"$log" || return
+	# Only then is it warm.
+	sleep 2
+	"$here/profile.py" "$RIG_MONITOR" "$trace" "$RIG_RESULTS" "$1" \
+		"$out/profile-$1" >"$RIG_DIR/profile" 2>>"$log"
+	status=$?
+	rig_kill
+	rm -f "$trace"
+	[ $status = 0 ] && cat "$RIG_DIR/profile" >>"$out/raw"
+}
+
 try_row() { # NAME JOB
 	local status
 
-	RIG_ACCEL=icount RIG_DISKS=() RIG_DISK_BPS='' RIG_L2ALL='' RIG_STALL=400
+	RIG_ACCEL=icount RIG_DISKS=() RIG_DISK_BPS='' RIG_L2ALL='' RIG_STALL=200
+	RIG_APPEND='' RIG_MONITOR=''
 	RIG_FILES=("$here/l1.sh:usr/bin/bench-l1" "$O/selftests/guest/bench:usr/bin/bench"
 		   "$here/isolation.sh:usr/bin/bench-isolation"
 		   "$O/selftests/perf/attach:usr/bin/attach" "$O/selftests/perf/stall:usr/bin/stall"
@@ -139,6 +160,7 @@ try_row() { # NAME JOB
 	isolation-*) RIG_ACCEL=tcg RIG_STALL=300 ;;
 	work-*) work_files; RIG_L2ALL=1 ;;
 	boot-*) boot_files ;;
+	profile-*) RIG_APPEND=nokaslr RIG_MONITOR=$out/monitor RIG_L2ALL=1 ;;
 	floor | inline | worker | user | firecracker) RIG_L2ALL=1 ;;
 	disk-*)
 		rm -f "$disk"
@@ -155,6 +177,10 @@ try_row() { # NAME JOB
 	RIG_JOBS="$1 100000 own bench-l1 $2"
 	[[ $1 != isolation-* ]] || RIG_JOBS="$1 3000 own bench-$2"
 	rig_start "bench-$1" 2>>"$log" || die "cannot start L1"
+	if [ -n "$RIG_MONITOR" ]; then
+		profile "${1#profile-}"
+		return
+	fi
 	rig_wait_end 1800
 	status=$?
 	[ $status = 0 ] && grep -q "^@end $1 0" "$RIG_RESULTS" &&

@@ -22,6 +22,13 @@ PEERS = {
 WORK = [
     (medium, load) for medium in ("tmpfs", "ramdisk") for load in ("write", "wal", "persist")
 ]
+PARTS = {
+    "guest": "the guest",
+    "kvm": "KVM",
+    "vpmem": "vpmem.ko",
+    "vmm": "the VMM's program",
+    "host": "the rest of the host's kernel",
+}
 PHASES = ("before", "while", "after")
 PARALLEL = [("tmpfs", "fsync"), ("tmpfs", "fsync@8"), ("tmpfs", "fsync@64")]
 COLUMNS = [
@@ -43,6 +50,7 @@ class Raw:
         self.attaches = defaultdict(list)
         self.batches = defaultdict(list)
         self.isolations = defaultdict(dict)
+        self.profiles = defaultdict(dict)
         with open(path, encoding="utf-8") as file:
             for line in file:
                 self.take(line.split())
@@ -71,6 +79,8 @@ class Raw:
             self.batches[peer, medium, load, int(depth)].append(
                 (cycles / requests, requests / max(syncs, 1))
             )
+        elif words[0] == "profile":
+            self.profiles[words[1]][words[2]] = [int(word) for word in words[3:]]
         elif words[0] == "isolation":
             peer, run, what = words[1:4]
             numbers = [int(word) for word in words[4 if what == "hang" else 5 :]]
@@ -287,6 +297,32 @@ def print_work(raw):
     )
 
 
+def print_profiles(raw):
+    peers = [peer for peer in PEERS if peer in raw.profiles]
+    table(
+        "Where the instructions of one fsync of a guest go (tmpfs): each counted, of the most frequent\n"
+        "length",
+        ["", *peers],
+        [
+            [text, *(f"{raw.profiles[peer].get(part, [0])[0]:,}" for peer in peers)]
+            for part, text in PARTS.items()
+        ]
+        + [
+            [
+                "together",
+                *(
+                    f"{sum(raw.profiles[peer].get(part, [0])[0] for part in PARTS):,}"
+                    for peer in peers
+                ),
+            ],
+            [
+                "so many were seen",
+                *("{} of {}".format(*raw.profiles[peer]["seen"]) for peer in peers),
+            ],
+        ],
+    )
+
+
 def milliseconds(values):
     return " / ".join(f"{value / 1e6:.1f}" for value in values)
 
@@ -361,6 +397,7 @@ def main():
     print_attaches(raw)
     print_batches(raw)
     print_work(raw)
+    print_profiles(raw)
     print_isolations(raw)
 
 

@@ -22,6 +22,8 @@
 #	RIG_DISK_BPS	bytes per second that each of them writes, if not what it can
 #	RIG_MEMORY	default 2G
 #	RIG_APPEND	more kernel command line
+#	RIG_MONITOR	not empty: a socket for QEMU's monitor, whose log goes to
+#			$O/rig/NAME/trace
 #	RIG_MODULES	more kernel modules for L1
 #	RIG_ACCEL	kvm, tcg or icount, if not what a probe finds
 #
@@ -221,7 +223,7 @@ rig_boot() { # DIR
 		-kernel "$dir/vmlinuz" -initrd "$dir/initrd.img" \
 		-chardev "file,id=console,path=$RIG_CONSOLE" -serial chardev:console \
 		-chardev "file,id=results,path=$RIG_RESULTS" -serial chardev:results \
-		"${drives[@]}" \
+		"${drives[@]}" ${RIG_MONITOR:+-monitor "unix:$RIG_MONITOR,server,nowait" -D "$dir/trace"} \
 		-append "console=ttyS0 loglevel=5 panic=-1 no_timer_check log_buf_len=4M $mode ${RIG_APPEND:-}" \
 		</dev/null >"$dir/qemu.log" 2>&1 &
 	RIG_PID=$!
