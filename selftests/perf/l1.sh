@@ -24,6 +24,7 @@
 #
 #	sync PEER RUN MEDIUM LOAD COUNT MEAN [MIN MEDIAN P99 MAX]
 #	count PEER MEDIUM LOAD COUNT NAME=VALUE...
+#	memory PEER KIB
 #	boot FORMAT DEVICES RUN SECONDS
 #	attach DEVICES ADD DELETE SLAB VMALLOC
 #	batch PEER MEDIUM LOAD DEPTH ROUNDS CYCLES SYNCS
@@ -273,6 +274,8 @@ follow() { # PEER RUN
 		set -- $line
 		case $line in
 		"bench begin "*)
+			[ "$run$medium" != 0 ] || [ "$peer" = host ] ||
+				echo "memory $work$peer $(own_memory)"
 			medium=$(medium_of "$4")
 			# To ask the module must not be counted by the others.
 			{ module_counters; counters; } >/tmp/before
@@ -297,15 +300,23 @@ follow() { # PEER RUN
 	done
 }
 
+# What a VMM has in memory besides its guest's RAM and the files of its devices,
+# which are all that is mapped in one piece of that size.
+own_memory() {
+	awk -v limit=$((size * 1024)) '$1 == "Size:" { is_guests = $2 >= limit }
+		$1 == "Rss:" && !is_guests { sum += $2 } END { print sum }' "/proc/$vmm/smaps"
+}
+
 run_peer() { # PEER RUN
 	rm -f /tmp/in /tmp/out
 	mkfifo /tmp/in /tmp/out
 	[ "$2" != 0 ] || { trace_exits 1; count_syncs 1; }
 	(start_peer "$1" </tmp/in >/tmp/out 2>&1) &
+	vmm=$!
 	exec 4>/tmp/in
 	follow "$1" "$2" </tmp/out
 	exec 4>&-
-	wait $!
+	wait $vmm
 	[ "$2" != 0 ] || { trace_exits 0; count_syncs 0; }
 }
 

@@ -194,7 +194,7 @@ run_row() { # NAME JOB
 	for try in 1 2 3; do
 		say "$1${2:+: $2}"
 		if try_row "$1" "$2"; then
-			sed -n 's/^|\(sync\|count\|boot\|attach\|batch\|isolation\) /\1 /p' "$RIG_RESULTS" >>"$out/raw"
+			sed -n 's/^|\(sync\|count\|memory\|boot\|attach\|batch\|isolation\) /\1 /p' "$RIG_RESULTS" >>"$out/raw"
 			return
 		fi
 		rig_kill

@@ -46,6 +46,7 @@ class Raw:
         self.head = []
         self.syncs = defaultdict(list)
         self.counts = {}
+        self.memory = {}
         self.boots = defaultdict(list)
         self.attaches = defaultdict(list)
         self.batches = defaultdict(list)
@@ -67,6 +68,8 @@ class Raw:
             self.counts[peer, medium, load] = {
                 name: int(value) / int(number) for name, value in values.items()
             }
+        elif words[0] == "memory":
+            self.memory[words[1]] = int(words[2])
         elif words[0] == "boot":
             image, devices, _, before, after = words[1:]
             self.boots[image, int(devices)].append(float(after) - float(before))
@@ -168,6 +171,17 @@ def print_counts(raw):
         "requests to write or flush, how many of them flushes, and sectors written",
         ["", *names],
         list(count_rows(raw, ("disk",), names)),
+    )
+
+
+def print_memory(raw):
+    table(
+        "KiB in memory of the VMM that are not its guest's RAM or a device's file",
+        ["", "KiB"],
+        [
+            [text, f"{raw.memory[peer]:,}" if peer in raw.memory else "-"]
+            for peer, text in PEERS.items()
+        ],
     )
 
 
@@ -392,6 +406,7 @@ def main():
     print_syncs(raw)
     print_counts(raw)
     print_cpu(raw)
+    print_memory(raw)
     print_behind(raw)
     print_boots(raw)
     print_attaches(raw)
