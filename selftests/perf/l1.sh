@@ -28,7 +28,6 @@
 #	boot FORMAT DEVICES RUN SECONDS
 #	attach DEVICES ADD DELETE SLAB VMALLOC
 #	batch PEER MEDIUM LOAD DEPTH ROUNDS CYCLES SYNCS
-#	symbols PART		of the kernel's symbols, packed
 #	profile begin		from now on there is nothing but syncs
 
 set -e
@@ -439,8 +438,9 @@ cmd_profile() { # PEER
 	case $1 in
 	inline | worker) insmod /lib/vpmem/vpmem.ko ;;
 	esac
-	awk 'tolower($2) == "t" { print $1, $3, $4 }' /proc/kallsyms | gzip | base64 |
-		sed 's/^/symbols /'
+	# Much faster than on a serial line.
+	awk 'tolower($2) == "t" { print $1, $3, $4 }' /proc/kallsyms >/dev/vda
+	sync
 	[ "$1" = qemu ] || kernel=$l2/vmlinux
 	mkfifo /tmp/in /tmp/out
 	(start_peer "$1" </tmp/in >/tmp/out 2>&1) &

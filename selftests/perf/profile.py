@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Where the instructions of one sync of a guest go, exactly.
 
-usage: profile.py MONITOR TRACE RESULTS PEER FUNCTIONS
+usage: profile.py MONITOR TRACE SYMBOLS PEER FUNCTIONS
 
 L1, whose QEMU listens on MONITOR, runs a guest that does nothing but sync. For a
 while it executes one instruction at a time and writes to TRACE where each of them
-was; RESULTS has L1's symbols, which are also those of its guest's kernel, as none
-of the two is moved at its boot. A sync goes from one system call of the guest to
+was; SYMBOLS has those of L1, which are also its guest's kernel's, as none of the two
+is moved at its boot. A sync goes from one system call of the guest to
 the next. Prints for the most frequent length of all that were seen
 
         profile PEER seen NUMBER OF-HOW-MANY
@@ -16,9 +16,7 @@ the next. Prints for the most frequent length of all that were seen
 and writes the same by function to FUNCTIONS.
 """
 
-import base64
 import bisect
-import gzip
 import os
 import re
 import socket
@@ -87,13 +85,13 @@ def trace(monitor, path):
 
 
 class Symbols:
-    """What /proc/kallsyms of L1 said."""
+    """What /proc/kallsyms of L1 said, on a disk that is empty otherwise."""
 
     def __init__(self, path):
-        with open(path, encoding="utf-8", errors="replace") as file:
-            packed = "".join(line[9:].strip() for line in file if line.startswith("|symbols "))
+        with open(path, "rb") as file:
+            text = file.read().rstrip(b"\0").decode()
         self.all = []
-        for line in gzip.decompress(base64.b64decode(packed)).decode().splitlines():
+        for line in text.splitlines():
             address, name, *module = line.split()
             self.all.append((int(address, 16), name, module[0][1:-1] if module else "kernel"))
         self.all.sort()
@@ -158,12 +156,12 @@ def report(found, symbols, peer, path):
 
 
 def main():
-    monitor_path, trace_path, results_path, peer, functions_path = sys.argv[1:]
+    monitor_path, trace_path, symbols_path, peer, functions_path = sys.argv[1:]
     monitor = Monitor(monitor_path)
     if is_stalled(monitor):
         sys.exit("profile: the emulator has stalled")
     trace(monitor, trace_path)
-    symbols = Symbols(results_path)
+    symbols = Symbols(symbols_path)
     found = syncs(trace_path, symbols.address("entry_SYSCALL_64"))
     if not found:
         sys.exit("profile: no sync of the guest was seen")

@@ -137,7 +137,7 @@ profile() { # PEER
 	rig_wait_line '^\|profile begin' "$RIG_STALL" 2>>"$log" || return
 	# Only then is it warm.
 	sleep 2
-	"$here/profile.py" "$RIG_MONITOR" "$trace" "$RIG_RESULTS" "$1" \
+	"$here/profile.py" "$RIG_MONITOR" "$trace" "$disk" "$1" \
 		"$out/profile-$1" >"$RIG_DIR/profile" 2>>"$log"
 	status=$?
 	rig_kill
@@ -160,7 +160,12 @@ try_row() { # NAME JOB
 	isolation-*) RIG_ACCEL=tcg RIG_STALL=300 ;;
 	work-*) work_files; RIG_L2ALL=1 ;;
 	boot-*) boot_files ;;
-	profile-*) RIG_APPEND=nokaslr RIG_MONITOR=$out/monitor RIG_L2ALL=1 ;;
+	profile-*)
+		# For the symbols.
+		rm -f "$disk"
+		truncate -s 16M "$disk"
+		RIG_APPEND=nokaslr RIG_MONITOR=$out/monitor RIG_DISKS=("$disk") RIG_L2ALL=1
+		;;
 	floor | inline | worker | user | firecracker) RIG_L2ALL=1 ;;
 	disk-*)
 		rm -f "$disk"
