@@ -95,6 +95,8 @@ build() {
 	"${make[@]}" module "KVER=$RIG_KVER" >>"$log" 2>&1 || die "cannot build the module"
 	"${make[@]}" user >>"$log" 2>&1 || die "cannot build the programs"
 	"${make[@]}" -C selftests perf rig >>"$log" 2>&1 || die "cannot build the benchmark"
+	RIG_QEMU=$("$here/../qemu/setup.sh" emulator)/qemu-system-x86_64 ||
+		die "cannot build the emulator"
 }
 
 # What a peer needs in L1.

@@ -22,6 +22,7 @@
 #	RIG_DISK_BPS	bytes per second that each of them writes, if not what it can
 #	RIG_MEMORY	default 2G
 #	RIG_APPEND	more kernel command line
+#	RIG_QEMU	a QEMU to run, if not Debian's
 #	RIG_MONITOR	not empty: a socket for QEMU's monitor, whose log goes to
 #			$O/rig/NAME/trace
 #	RIG_MODULES	more kernel modules for L1
@@ -218,7 +219,7 @@ rig_boot() { # DIR
 	# However the script ends, the machine must not outlive it.
 	# shellcheck disable=SC2046 # several words
 	setpriv --pdeathsig KILL \
-	qemu-system-x86_64 $(rig_cpu) -m "$RIG_MEMORY" \
+	"${RIG_QEMU:-qemu-system-x86_64}" ${RIG_QEMU:+-L /usr/share/seabios -L /usr/share/qemu} $(rig_cpu) -m "$RIG_MEMORY" \
 		-nodefaults -no-user-config -display none -no-reboot \
 		-kernel "$dir/vmlinuz" -initrd "$dir/initrd.img" \
 		-chardev "file,id=console,path=$RIG_CONSOLE" -serial chardev:console \

@@ -9,11 +9,13 @@
 #        setup.sh rootfs             build a Debian root file system image
 #        setup.sh newest             unpack Debian's newest kernel headers, with the
 #                                    compiler that they want, as a root file system
+#        setup.sh emulator           build Debian's QEMU with a fault of it mended
 #        setup.sh clean              remove what was unpacked
 #
 # kernel and source install nothing and need no privilege: they unpack into a
 # cache outside the tree and print the directory. So do rootfs and newest, but as
-# root, since the files in them belong to several users. A directory gets its name only
+# root, since the files in them belong to several users, and emulator, which installs
+# what it needs to build. A directory gets its name only
 # when it is complete, so an interrupted run leaves nothing to clean up.
 
 set -euo pipefail
@@ -345,6 +347,77 @@ setup_newest() {
 	realpath "$cache/$name"
 }
 
+emulator_packages="dpkg-dev meson ninja-build pkg-config python3-minimal python3-distutils
+libglib2.0-dev libpixman-1-dev libfdt-dev zlib1g-dev"
+
+# With lists of its own, as this machine's apt may know of no sources.
+fetch_emulator() { # VERSION
+	local options=(-q -o APT::Sandbox::User=root -o Dir::Etc::SourceParts=/dev/null
+		       -o "Dir::Etc::SourceList=$work/sources.list"
+		       -o "Dir::State::Lists=$work/lists")
+
+	archives bookworm | sed 's/^deb /deb-src /' >"$work/sources.list"
+	mkdir -p "$work/lists/partial"
+	say "downloading the sources of QEMU $1"
+	cd "$work/deb"
+	apt_log=${apt_log:-$(mktemp)}
+	if ! apt-get "${options[@]}" update >"$apt_log" 2>&1 ||
+	   ! apt-get "${options[@]}" source "qemu=$1" >"$apt_log" 2>&1; then
+		die "cannot download the sources of QEMU $1: $(apt_reason)"
+	fi
+	cd "$here"
+}
+
+# A VMRUN that injects an interrupt delivers it, and leaves it behind as an exception
+# that is to be handled. Mostly that is overwritten before anybody looks; but if QEMU
+# leaves the guest's code for a reason of its own first, as it does whenever a timer is
+# due, the guest gets its interrupt a second time, even where it has disabled them.
+mend_emulator() { # SOURCE
+	local file=$1/target/i386/tcg/sysemu/svm_helper.c
+	local line='do_interrupt_x86_hardirq(env, vector, 1);'
+
+	[ "$(grep -cF "$line" "$file")" = 1 ] ||
+		die "this QEMU injects interrupts in a new way: adapt mend_emulator"
+	sed -i "s/^\( *\)\(${line//[()]/.}\)\$/\1\2\n\1cs->exception_index = -1;/" "$file"
+}
+
+build_emulator() { # SOURCE
+	local log=$work/log
+
+	mkdir "$1/build"
+	cd "$1/build"
+	{
+		PATH=/usr/bin:$PATH ../configure --target-list=x86_64-softmmu \
+			--without-default-features --disable-docs --enable-tcg \
+			--enable-fdt=system --meson=/usr/bin/meson &&
+			ninja "-j$(nproc)" qemu-system-x86_64
+	} >"$log" 2>&1 || die "cannot build QEMU: $(tail -n 5 "$log")"
+	cd "$here"
+}
+
+setup_emulator() {
+	local version name source
+
+	version=$(dpkg-query -W -f '${source:Version}' qemu-system-x86 2>/dev/null) ||
+		die "qemu-system-x86 is not installed: run setup.sh host"
+	name=qemu-$(tr '+~:' '---' <<<"$version")
+	cached "$name" && return
+	new_work "$name"
+	cached "$name" && return
+	# shellcheck disable=SC2086 # words
+	apt_try as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y \
+		--no-install-recommends -o DPkg::Lock::Timeout=300 install $emulator_packages ||
+		die "cannot install $emulator_packages: $(apt_reason)"
+	fetch_emulator "$version"
+	source=$(echo "$work"/deb/qemu-*/)
+	mend_emulator "$source"
+	say "building QEMU, which takes minutes"
+	build_emulator "$source"
+	mv "$source/build/qemu-system-x86_64" "$work/root/"
+	publish "$work/root" "$name-$(date +%Y%m%d)" "$name"
+	realpath "$cache/$name"
+}
+
 remove() { # PATH...
 	rm -rf "$@" 2>/dev/null || as_root rm -rf "$@"
 }
@@ -355,10 +428,11 @@ kernel) setup_kernel "${2:-}" ;;
 source) setup_source ;;
 rootfs) setup_rootfs ;;
 newest) setup_newest ;;
+emulator) setup_emulator ;;
 clean) remove "$cache"/kernel-* "$cache"/linux-source-* \
-	"$cache"/rootfs-* "$cache"/newest-* "$cache"/.tmp.* ;;
+	"$cache"/rootfs-* "$cache"/newest-* "$cache"/qemu-* "$cache"/.tmp.* ;;
 *)
-	sed -n 's/^# \{0,1\}//; 5,11p' "$0" >&2
+	sed -n 's/^# \{0,1\}//; 5,12p' "$0" >&2
 	exit 2
 	;;
 esac
