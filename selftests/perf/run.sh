@@ -150,7 +150,7 @@ profile() { # PEER
 try_row() { # NAME JOB
 	local status
 
-	RIG_ACCEL=icount RIG_DISKS=() RIG_DISK_BPS='' RIG_L2ALL='' RIG_STALL=200
+	RIG_ACCEL=icount RIG_DISKS=() RIG_DISK_BPS='' RIG_L2ALL='' RIG_STALL=400
 	RIG_APPEND='' RIG_MONITOR=''
 	RIG_FILES=("$here/l1.sh:usr/bin/bench-l1" "$O/selftests/guest/bench:usr/bin/bench"
 		   "$here/isolation.sh:usr/bin/bench-isolation"
