@@ -303,7 +303,7 @@ follow() { # PEER RUN
 # which are all that is mapped in one piece of that size.
 own_memory() {
 	awk -v limit=$((size * 1024)) '$1 == "Size:" { is_guests = $2 >= limit }
-		$1 == "Rss:" && !is_guests { sum += $2 } END { print sum }' "/proc/$vmm/smaps"
+		$1 == "Pss:" && !is_guests { sum += $2 } END { print sum }' "/proc/$vmm/smaps"
 }
 
 run_peer() { # PEER RUN
