@@ -29,7 +29,7 @@ static const int calls[] = {
 	SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_ctl),
 	SCMP_SYS(poll), SCMP_SYS(ppoll), SCMP_SYS(timerfd_settime),
 	/* the user back end */
-	SCMP_SYS(fsync), SCMP_SYS(fdatasync),
+	SCMP_SYS(msync), SCMP_SYS(fsync), SCMP_SYS(fdatasync),
 	BACKING_NR_CACHESTAT,
 	/* the kernel back end: a netlink socket that is open */
 	SCMP_SYS(sendto), SCMP_SYS(recvfrom), SCMP_SYS(sendmsg),
