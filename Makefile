@@ -49,6 +49,7 @@ help:
 	@echo '  W=1, C=2, LLVM=1, KCFLAGS=  as in the kernel, for the module'
 	@echo '  SANITIZE=1    build user with address and undefined-behaviour checks'
 	@echo '  STATIC=0      link vpmem-vmm with shared libraries'
+	@echo '  LTO=0         optimize each file of vpmem-vmm by itself'
 
 .PHONY: all
 all: user
