@@ -36,12 +36,15 @@ struct seen {
 	bool is_run;
 	bool has_rights;
 	int open_error;
+	size_t stack_bytes;
 	sigset_t blocked;
 };
 
 static void *look(void *arg)
 {
 	struct seen *seen = arg;
+	pthread_attr_t attr;
+	void *stack;
 	cap_t mine = cap_get_proc();
 	cap_t none = cap_init();
 
@@ -49,6 +52,10 @@ static void *look(void *arg)
 	seen->has_rights = cap_compare(mine, none);
 	seen->open_error = open("/dev/null", O_RDONLY | O_CLOEXEC) < 0 ? errno : 0;
 	pthread_sigmask(SIG_BLOCK, NULL, &seen->blocked);
+	if (!pthread_getattr_np(pthread_self(), &attr)) {
+		pthread_attr_getstack(&attr, &stack, &seen->stack_bytes);
+		pthread_attr_destroy(&attr);
+	}
 	cap_free(mine);
 	cap_free(none);
 	return seen;
@@ -67,6 +74,17 @@ TEST(thread_has_no_rights_and_takes_no_signals)
 	EXPECT_TRUE(sigismember(&seen.blocked, SIGTERM));
 	EXPECT_TRUE(sigismember(&seen.blocked, SIGINT));
 	EXPECT_TRUE(sigismember(&seen.blocked, SIGRTMIN));
+}
+
+TEST(no_huge_page_fits_into_a_stack)
+{
+	struct seen seen = { .stack_bytes = 0 };
+	pthread_t thread;
+
+	ASSERT_EQ(0, thread_create(&thread, 0, look, &seen));
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	EXPECT_LT(0, seen.stack_bytes);
+	EXPECT_GT(2 << 20, seen.stack_bytes);
 }
 
 /* The creator goes on opening files. */

@@ -12,6 +12,13 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+/*
+ * The deepest frames are some tens of KiB, of KVM's structs. In the C library's 8 MiB
+ * the host may put a huge page, and a thread then has two megabytes for a few
+ * kilobytes.
+ */
+#define STACK_BYTES	(256 << 10)
+
 /**
  * struct start - What a new thread is told, on the stack of its creator.
  * @fn: what it runs
@@ -89,20 +96,37 @@ static int wait_ready(struct start *start, pthread_t thread)
 	return start->err;
 }
 
+/* Returns 0 or -errno. */
+static int start_with_signals(pthread_t *thread, const sigset_t *blocked,
+			      struct start *start)
+{
+	pthread_attr_t attr;
+	sigset_t old;
+	int err;
+
+	err = -pthread_attr_init(&attr);
+	if (err)
+		return err;
+	pthread_attr_setstacksize(&attr, STACK_BYTES);
+	pthread_sigmask(SIG_SETMASK, blocked, &old);
+	err = -pthread_create(thread, &attr, start_thread, start);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	pthread_attr_destroy(&attr);
+	return err;
+}
+
 int thread_create(pthread_t *thread, int signal, void *(*fn)(void *arg),
 		  void *arg)
 {
 	struct start start = { .fn = fn, .arg = arg };
-	sigset_t blocked, old;
+	sigset_t blocked;
 	int err;
 
 	sem_init(&start.is_ready, 0, 0);
 	sigfillset(&blocked);
 	if (signal)
 		sigdelset(&blocked, signal);
-	pthread_sigmask(SIG_SETMASK, &blocked, &old);
-	err = -pthread_create(thread, NULL, start_thread, &start);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	err = start_with_signals(thread, &blocked, &start);
 	if (!err)
 		err = wait_ready(&start, *thread);
 	sem_destroy(&start.is_ready);
