@@ -61,7 +61,10 @@ static bool mem_covers(const struct mem *mem, uint64_t gpa, uint64_t len)
 	return true;
 }
 
-/* The sizes that rings and requests are made of need no call. */
+/*
+ * The sizes that rings and requests are made of need no call. Where there is none, the
+ * compiler could read the guest's memory again instead of what was copied.
+ */
 static void copy(void *to, const void *from, uint32_t len)
 {
 	if (len == 4)
@@ -72,6 +75,7 @@ static void copy(void *to, const void *from, uint32_t len)
 		memcpy(to, from, 16);
 	else
 		memcpy(to, from, len);
+	asm volatile("" ::: "memory");
 }
 
 int virtq_read(const struct mem *mem, uint64_t gpa, void *data, uint32_t len)
