@@ -248,6 +248,22 @@ TEST_F(backing, size_changes_are_noticed)
 	backing_close(&self->b);
 }
 
+TEST_F(backing, files_in_memory_are_known)
+{
+	make(_metadata, self->path, 1 << 20);
+	ASSERT_EQ(0, open_rw(&self->b, self->path));
+	EXPECT_EQ(is_on_tmpfs(self->path), self->b.is_in_memory);
+	backing_close(&self->b);
+	unlink(self->path);
+	snprintf(self->path, sizeof(self->path), "/dev/shm/%s",
+		 strrchr(self->dir, '/') + 1);
+	ASSERT_TRUE(is_on_tmpfs("/dev/shm"));
+	make(_metadata, self->path, 1 << 20);
+	ASSERT_EQ(0, open_rw(&self->b, self->path));
+	EXPECT_TRUE(self->b.is_in_memory);
+	backing_close(&self->b);
+}
+
 TEST_F(backing, bytes_that_a_sync_would_write)
 {
 	uint64_t bytes;

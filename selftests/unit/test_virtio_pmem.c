@@ -727,10 +727,26 @@ TEST_F(pmem, statistics)
 	}
 	EXPECT_EQ(3, syncs);
 	EXPECT_EQ(3, batches);
-	EXPECT_LT(0, stats.sync_ns);
+	/* Syncs of a file in memory are not timed, all others are. */
+	EXPECT_EQ(stats.sync_hist[0] == 3, !stats.sync_ns);
 	EXPECT_LE(stats.sync_ns, stats.flush_ns);
 	EXPECT_FALSE(info_of(&self->m).is_kernel);
 	EXPECT_STREQ("pmem0", info_of(&self->m).id);
+}
+
+TEST_F(pmem, syncs_of_a_file_in_memory_take_no_time)
+{
+	struct vpmem_stats stats;
+
+	snprintf(self->path, sizeof(self->path), "/dev/shm/%s",
+		 strrchr(self->dir, '/') + 1);
+	start_device(2 * MIB);
+	EXPECT_EQ(0, flush(&self->d, TYPE_FLUSH));
+	stats = stats_of(&self->m);
+	EXPECT_EQ(1, stats.syncs);
+	EXPECT_EQ(1, stats.sync_hist[0]);
+	EXPECT_EQ(0, stats.sync_ns);
+	EXPECT_LT(0, stats.flush_ns);
 }
 
 /* PEER-12: counters and registers while a sync hangs. */

@@ -73,6 +73,15 @@ static int backing_read_size(const struct backing *backing,
 	return 0;
 }
 
+static bool backing_check_memory(const struct backing *backing)
+{
+	struct statfs fs;
+
+	return !backing->is_block && !fstatfs(backing->fd, &fs) &&
+	       (fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC ||
+		fs.f_type == HUGETLBFS_MAGIC);
+}
+
 static int backing_check_kind(struct backing *backing)
 {
 	struct stat st;
@@ -90,6 +99,7 @@ static int backing_check_kind(struct backing *backing)
 		return -EISDIR;
 	}
 	backing->is_block = S_ISBLK(st.st_mode);
+	backing->is_in_memory = backing_check_memory(backing);
 	if (backing->is_block || S_ISREG(st.st_mode))
 		return 0;
 	log_error("pmem %s: neither a regular file nor a block device; give one of these",

@@ -24,6 +24,7 @@ struct backing_config {
  * @config: as given; the path is borrowed
  * @fd: open for writing only if the guest's writes reach the file
  * @is_block: a block device
+ * @is_in_memory: on a file system in memory, where a sync has nothing to do
  * @file_bytes: its size when it was opened
  * @map_bytes: bytes from @hva on that are pages of the file
  * @region_bytes: bytes from @hva on that the guest sees, a multiple of
@@ -37,6 +38,7 @@ struct backing {
 	struct backing_config config;
 	int fd;
 	bool is_block;
+	bool is_in_memory;
 	uint64_t file_bytes;
 	uint64_t map_bytes;
 	uint64_t region_bytes;
