@@ -65,31 +65,36 @@ apt_reason() {
 	grep -m1 -E '^E:|sudo:' "$apt_log" || tail -n1 "$apt_log"
 }
 
-missing_packages() {
+missing_packages() { # PACKAGE...
 	local package
-	sed -e 's/#.*//' -e '/^[[:space:]]*$/d' "$here/packages" |
-	while read -r package; do
+
+	for package; do
 		dpkg-query -W -f '${db:Status-Abbrev}' "$package" 2>/dev/null |
 			grep -q '^.i' || echo "$package"
 	done
 }
 
-setup_host() {
+install_packages() { # PACKAGE...
 	local missing
 
-	command -v dpkg-query >/dev/null ||
-		die "no dpkg here: install the packages listed in selftests/qemu/packages yourself"
-	mapfile -t missing < <(missing_packages)
-	if [ ${#missing[@]} = 0 ]; then
-		say "all host packages are installed"
-		return
-	fi
+	mapfile -t missing < <(missing_packages "$@")
+	[ ${#missing[@]} != 0 ] || return 0
 	say "installing ${#missing[@]} packages: ${missing[*]}"
 	apt_try as_root env DEBIAN_FRONTEND=noninteractive \
 		apt-get -q -y --no-install-recommends \
 		-o DPkg::Lock::Timeout=300 install "${missing[@]}" ||
 		die "cannot install ${missing[*]}: $(apt_reason): run it by hand as root: apt-get install ${missing[*]}"
 	say "installed ${#missing[@]} packages"
+}
+
+setup_host() {
+	local packages
+
+	command -v dpkg-query >/dev/null ||
+		die "no dpkg here: install the packages listed in selftests/qemu/packages yourself"
+	mapfile -t packages < <(sed -e 's/[[:space:]]*\(#.*\)*$//' -e '/^$/d' "$here/packages")
+	install_packages "${packages[@]}"
+	say "all host packages are installed"
 }
 
 # The first package that PACKAGE depends on and whose name matches REGEX.
@@ -347,24 +352,39 @@ setup_newest() {
 	realpath "$cache/$name"
 }
 
-emulator_packages="dpkg-dev meson ninja-build pkg-config python3-minimal python3-distutils
-libglib2.0-dev libpixman-1-dev libfdt-dev zlib1g-dev"
+emulator_packages=(dpkg-dev meson ninja-build pkg-config python3-minimal python3-distutils
+		   libglib2.0-dev libpixman-1-dev libfdt-dev zlib1g-dev)
 
-# With lists of its own, as this machine's apt may know of no sources.
+# The archives of bookworm, with its updates, that apt has lists of.
+source_archives() {
+	local suite
+
+	for suite in bookworm bookworm-updates bookworm-security; do
+		archives "$suite"
+	done | sed 's/^deb /deb-src /'
+}
+
+# With lists of its own, as this machine's apt may know of no sources. Those of the
+# version that is installed may have gone from the archives, for a newer one.
 fetch_emulator() { # VERSION
 	local options=(-q -o APT::Sandbox::User=root -o Dir::Etc::SourceParts=/dev/null
 		       -o "Dir::Etc::SourceList=$work/sources.list"
 		       -o "Dir::State::Lists=$work/lists")
 
-	archives bookworm | sed 's/^deb /deb-src /' >"$work/sources.list"
+	apt_try known qemu-system-x86 || true
+	source_archives >"$work/sources.list"
+	[ -s "$work/sources.list" ] ||
+		die "apt knows no Debian bookworm: add it to the apt sources, and run apt-get update as root"
 	mkdir -p "$work/lists/partial"
 	say "downloading the sources of QEMU $1"
 	cd "$work/deb"
 	apt_log=${apt_log:-$(mktemp)}
-	if ! apt-get "${options[@]}" update >"$apt_log" 2>&1 ||
-	   ! apt-get "${options[@]}" source "qemu=$1" >"$apt_log" 2>&1; then
-		die "cannot download the sources of QEMU $1: $(apt_reason)"
-	fi
+	apt-get "${options[@]}" update >"$apt_log" 2>&1 ||
+		die "cannot download lists of sources: $(apt_reason)"
+	apt-get "${options[@]}" source "qemu=$1" >"$apt_log" 2>&1 || {
+		say "$(apt_reason): taking the newest instead"
+		apt-get "${options[@]}" source qemu >"$apt_log" 2>&1
+	} || die "cannot download the sources of QEMU: $(apt_reason)"
 	cd "$here"
 }
 
@@ -379,6 +399,8 @@ mend_emulator() { # SOURCE
 	[ "$(grep -cF "$line" "$file")" = 1 ] ||
 		die "this QEMU injects interrupts in a new way: adapt mend_emulator"
 	sed -i "s/^\( *\)\(${line//[()]/.}\)\$/\1\2\n\1cs->exception_index = -1;/" "$file"
+	grep -A1 -F "$line" "$file" | grep -q exception_index ||
+		die "this QEMU injects interrupts in a new way: adapt mend_emulator"
 }
 
 build_emulator() { # SOURCE
@@ -400,14 +422,12 @@ setup_emulator() {
 
 	version=$(dpkg-query -W -f '${source:Version}' qemu-system-x86 2>/dev/null) ||
 		die "qemu-system-x86 is not installed: run setup.sh host"
-	name=qemu-$(tr '+~:' '---' <<<"$version")
+	name=qemu-$(tr '+~:' '---' <<<"$version")-$(
+		declare -f mend_emulator build_emulator | md5sum | cut -c 1-8)
 	cached "$name" && return
 	new_work "$name"
 	cached "$name" && return
-	# shellcheck disable=SC2086 # words
-	apt_try as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y \
-		--no-install-recommends -o DPkg::Lock::Timeout=300 install $emulator_packages ||
-		die "cannot install $emulator_packages: $(apt_reason)"
+	install_packages "${emulator_packages[@]}"
 	fetch_emulator "$version"
 	source=$(echo "$work"/deb/qemu-*/)
 	mend_emulator "$source"
