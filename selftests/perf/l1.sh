@@ -273,8 +273,7 @@ follow() { # PEER RUN
 		set -- $line
 		case $line in
 		"bench begin "*)
-			[ "$run$medium" != 0 ] || [ "$peer" = host ] ||
-				echo "memory $work$peer $(own_memory)"
+			[ "$run$medium" != 0 ] || [ "$peer" = host ] || tell_memory
 			medium=$(medium_of "$4")
 			# To ask the module must not be counted by the others.
 			{ module_counters; counters; } >/tmp/before
@@ -304,6 +303,14 @@ follow() { # PEER RUN
 own_memory() {
 	awk -v limit=$((size * 1024)) '$1 == "Size:" { is_guests = $2 >= limit }
 		$1 == "Pss:" && !is_guests { sum += $2 } END { print sum }' "/proc/$vmm/smaps"
+}
+
+# Nothing of one that has gone already.
+tell_memory() {
+	local kib
+
+	kib=$(own_memory)
+	[ -z "$kib" ] || echo "memory $work$peer $kib"
 }
 
 run_peer() { # PEER RUN

@@ -224,7 +224,7 @@ run_rows() {
 describe() {
 	echo "# $(git -C "$top" describe --always --dirty 2>/dev/null)"
 	echo "# linux $(cat "$("$here/../qemu/setup.sh" kernel "$RIG_KVER")/release")"
-	echo "# $(qemu-system-x86_64 --version | head -n1)"
+	echo "# $("$RIG_QEMU" --version | head -n1), mended"
 }
 
 plot() {
