@@ -228,13 +228,17 @@ describe() {
 }
 
 plot() {
+	local name
+
 	command -v gnuplot >/dev/null || return 0
-	# Of guests alone, and not of what runs in their file systems.
-	grep '^sync' "$out/raw" | grep -qv '^sync \(host\|work-\)' || return 0
-	"$here/summary.py" --plot "$out/raw" |
-		gnuplot -e "set output '$out/sync.svg'" - >>"$log" 2>&1 ||
-		die "cannot plot"
-	say "plot: $out/sync.svg"
+	for name in sync profile work; do
+		"$here/summary.py" --plot "$name" "$out/raw" >"$out/plot"
+		[ -s "$out/plot" ] || continue
+		gnuplot -e "set output '$out/$name.svg'" "$out/plot" >>"$log" 2>&1 ||
+			die "cannot plot"
+		say "plot: $out/$name.svg"
+	done
+	rm "$out/plot"
 }
 
 trap 'rig_kill; rm -f "$disk"' EXIT

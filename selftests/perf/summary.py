@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Tables, or a script for gnuplot, of what the benchmark has measured.
 
-usage: summary.py [--plot] RAW
+usage: summary.py [--plot sync|profile|work] RAW
 """
 
 import statistics
@@ -370,36 +370,76 @@ def print_isolations(raw):
     )
 
 
-def print_plot(raw):
-    print("$syncs << EOD")
+def plot_cells(raw, prefix, columns):
+    """Median of each column in thousands, by peer; None where nothing is measured."""
     for peer, text in PEERS.items():
-        cells = [raw.syncs.get((peer, *column)) for column in COLUMNS]
-        if peer != "host" and any(cells):
-            values = (f"{statistics.median(c) / 1000:.2f}" if c else "-" for c in cells)
-            print(f'"{text}"', *values)
+        cells = [raw.syncs.get((prefix + peer, *column)) for column in columns]
+        if peer != "host":
+            yield text, [statistics.median(c) / 1000 if c else None for c in cells]
+
+
+def plot_sync(raw):
+    return {
+        "title": "One sync of a guest: instructions of guest and host together",
+        "legend": [", ".join(column) for column in COLUMNS],
+        "rows": plot_cells(raw, "", COLUMNS),
+    }
+
+
+def plot_work(raw):
+    return {
+        "title": "In a file system (DAX): 4 KiB and fsync (write), a transaction of SQLite (wal, persist)",
+        "legend": [", ".join(column) for column in WORK],
+        "rows": plot_cells(raw, "work-", WORK),
+    }
+
+
+def plot_profile(raw):
+    return {
+        "title": "One fsync of a guest (tmpfs): where the instructions are",
+        "legend": list(PARTS.values()),
+        "rows": [
+            (text, [raw.profiles[peer].get(part, [0])[0] / 1000 for part in PARTS])
+            for peer, text in PEERS.items()
+            if peer in raw.profiles
+        ],
+        "style": "rowstacked",
+    }
+
+
+PLOTS = {"sync": plot_sync, "profile": plot_profile, "work": plot_work}
+
+
+def print_plot(title, legend, rows, style="clustered"):
+    """A script for gnuplot, if there is anything to be seen."""
+    rows = [(text, cells) for text, cells in rows if any(cells)]
+    if not rows:
+        return
+    print("$rows << EOD")
+    for text, cells in rows:
+        print(f'"{text}"', *("-" if cell is None else f"{cell:.2f}" for cell in cells))
     print("EOD")
     print(
-        """set terminal svg size 900,480 dynamic background rgb 'white'
-set title 'One sync of a guest: instructions of guest and host together'
+        f"""set terminal svg size 900,480 dynamic background rgb 'white'
+set title '{title}'
 set ylabel 'thousand instructions'
 set yrange [0:*]
 set style data histograms
+set style histogram {style}
 set style fill solid 0.8
+set boxwidth 0.8
 set grid ytics
 set xtics rotate by -15
 set key top left"""
     )
-    plots = [
-        f"$syncs using {i + 2}:xtic(1) title '{medium}, {load}'"
-        for i, (medium, load) in enumerate(COLUMNS)
-    ]
+    plots = [f"$rows using {i + 2}:xtic(1) title \"{text}\"" for i, text in enumerate(legend)]
     print("plot", ", ".join(plots))
 
 
 def main():
     raw = Raw(sys.argv[-1])
-    if "--plot" in sys.argv[1:-1]:
-        print_plot(raw)
+    if sys.argv[1] == "--plot":
+        print_plot(**PLOTS[sys.argv[2]](raw))
         return
     for line in raw.head:
         print(line)
