@@ -4,12 +4,13 @@
 # The part of the benchmark that runs in L1 and asks whether a disk that does not
 # answer stalls other devices of the same guest, or its VMM.
 #
-# usage: bench-isolation PEER RUNS
+# usage: bench-isolation PEER RUN
 #
 # PEER		worker, user: vpmem-vmm; qemu
+# RUN		its number
 #
 # A guest with two CPUs has a device on ext4 on a disk of the device mapper, and
-# one on tmpfs. Of each guest it prints what the programs isolation and stall say:
+# one on tmpfs. Of it this prints what the programs isolation and stall say:
 #
 #	isolation PEER RUN hang TIME
 #	isolation PEER RUN phase NAME COUNT MEDIAN P99 MAX
@@ -99,18 +100,15 @@ run_peer() { # PEER RUN
 	sed -n "s/^isolation /isolation $1 $2 /p" /tmp/result
 }
 
-run=1 lost=0
+lost=0
 prepare
 [ "$1" != worker ] || insmod /lib/vpmem/vpmem.ko
-while [ $run -le "$2" ]; do
-	if run_peer "$1" $run; then
-		run=$((run + 1))
-	elif [ $((lost += 1)) -lt 3 ]; then
-		echo "guest: lost, once more"
-	else
-		echo "trouble: no result of run $run"
+until run_peer "$1" "$2"; do
+	if [ $((lost += 1)) = 3 ]; then
+		echo "trouble: no result of run $2"
 		exit 1
 	fi
+	echo "guest: lost, once more"
 done
 umount /mnt/slow
 dmsetup remove --retry $disk

@@ -29,6 +29,17 @@ log=$out/log
 disk=$out/disk.img
 unset MAKEFLAGS MFLAGS MAKEOVERRIDES MAKELEVEL KVER
 
+# Several CPUs are the hardest on the emulator: an L1 for each guest.
+isolation_rows() {
+	local peer run
+
+	for peer in worker user qemu; do
+		for ((run = 1; run <= runs; run++)); do
+			echo "isolation-$peer isolation $peer $run"
+		done
+	done
+}
+
 # NAME JOB: an L1 each, so that a stalled emulator costs one of them.
 rows="floor		sync floor ram $count $runs
 inline			sync inline ram $count $runs
@@ -62,9 +73,7 @@ profile-inline		profile inline
 profile-worker		profile worker
 profile-user		profile user
 profile-qemu		profile qemu
-isolation-worker	isolation worker $runs
-isolation-user		isolation user $runs
-isolation-qemu		isolation qemu $runs"
+$(isolation_rows)"
 
 say() {
 	printf '[%4d s] %s\n' "$SECONDS" "$*"
