@@ -323,6 +323,17 @@ static void vpmem_serve_end_wait(struct vpmem_dev *dev)
 }
 
 /*
+ * Whoever was woken by an answer may want this worker's CPU, and notify again at
+ * once. That must find a server: another worker would be woken, for nothing, as
+ * this one is not asleep yet.
+ */
+static void vpmem_serve_yield(void)
+{
+	if (current->flags & PF_KTHREAD)
+		cond_resched();
+}
+
+/*
  * Serves until the ring is empty and no kick came meanwhile. Returns false if
  * it stopped before, to let others run or for a limit; the caller is the server
  * still.
@@ -345,6 +356,7 @@ static bool vpmem_serve(struct vpmem_dev *dev, struct vpmem_cpu_timer *timer)
 			turn = vpmem_serve_batch(dev);
 		} while (turn == VPMEM_TURN_SERVED &&
 			 ++looks < VPMEM_LOOKS_PER_RUN);
+		vpmem_serve_yield();
 		vpmem_stats_add(&dev->stats.cpu_ns, vpmem_cpu_lap(timer));
 		if (turn == VPMEM_TURN_DONE &&
 		    atomic_cmpxchg(&dev->serve_state, VPMEM_SERVE_RUNNING,
