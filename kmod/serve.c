@@ -325,7 +325,8 @@ static void vpmem_serve_end_wait(struct vpmem_dev *dev)
 /*
  * Whoever was woken by an answer may want this worker's CPU, and notify again at
  * once. That must find a server: another worker would be woken, for nothing, as
- * this one is not asleep yet.
+ * this one is not asleep yet. The price is that latency begins with the answer
+ * then, see vpmem_flush_lap(), and has what they do meanwhile in it.
  */
 static void vpmem_serve_yield(void)
 {

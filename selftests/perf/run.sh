@@ -241,7 +241,8 @@ plot() {
 
 	command -v gnuplot >/dev/null || return 0
 	for name in sync profile work; do
-		"$here/summary.py" --plot "$name" "$out/raw" >"$out/plot"
+		"$here/summary.py" --plot "$name" "$out/raw" >"$out/plot" 2>>"$log" ||
+			die "cannot plot"
 		[ -s "$out/plot" ] || continue
 		gnuplot -e "set output '$out/$name.svg'" "$out/plot" >>"$log" 2>&1 ||
 			die "cannot plot"

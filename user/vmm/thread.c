@@ -76,7 +76,6 @@ static void *start_thread(void *opaque)
 	int err = give_up_rights();
 
 	leave_rseq();
-
 	start->err = err;
 	/* ORDER: last, @start is gone when its creator goes on. */
 	sem_post(&start->is_ready);
